@@ -1,0 +1,152 @@
+"""Delivering files to the OMS exactly once: write down, send, write down.
+
+Belongs here: the order of these steps and what a second click or a crash between them means. Does not: whether
+delivery is allowed (the asset's guards), how bytes travel (``resources/sftp``).
+
+1. The copies are kept, and the deliveries are taken in the state database: a unique row each, so a twin stops here.
+2. Each file that is not known to be delivered is looked for on the server: in the folder, ``archive/`` and ``error/``.
+   If it is there, an earlier run sent it and died before writing that down; else it is sent, temp name then rename.
+3. The delivery is marked.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+from sqlalchemy.exc import IntegrityError
+
+from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.state import Delivery, Kind, State
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One file to deliver."""
+
+    name: str
+    content: bytes
+    rows: int
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """The files of one generation of one kind for one store and day."""
+
+    slot: Slot
+    kind: Kind
+    generation: int
+    digest: str
+    snapshot_at: datetime
+    folder: str
+    parcels: Sequence[Parcel]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What came of it."""
+
+    deliveries: list[Delivery]
+    sent_now: int
+
+    @property
+    def outcome(self) -> str:
+        """For the analyst."""
+        if not self.deliveries:
+            return "nothing to deliver"
+        return "delivered" if self.sent_now else "delivered before: not sent again"
+
+
+@dataclass(frozen=True)
+class Courier:
+    """Everything a delivery needs."""
+
+    sftp: Sftp
+    state: State
+    outbox: Outbox
+    context: dg.AssetExecutionContext
+
+    def deliver(self, shipment: Shipment, *, before_first: Callable[[SftpSession], None]) -> Sent:
+        """Deliver a shipment; safe to call any number of times.
+
+        Args:
+            shipment: what is to be delivered.
+            before_first: may refuse, by raising, before anything of this generation is taken or sent.
+
+        Raises:
+            NotYetError: another run is delivering it at this moment.
+        """
+        slot = shipment.slot
+        known = self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation)
+        pending = [delivery for delivery in known if delivery.delivered_at is None]
+        if known and not pending:
+            _log.info("%s was delivered before: not sent again", ", ".join(d.file_name for d in known))
+            return Sent(known, 0)
+        if not shipment.parcels:
+            return Sent([], 0)
+        with self.sftp.session() as session:
+            if known:
+                self._refuse_twin(known[0])
+            else:
+                before_first(session)
+                pending = self._take(shipment)
+            contents = {parcel.name: parcel.content for parcel in shipment.parcels}
+            sent = sum(self._send(session, delivery, contents[delivery.file_name]) for delivery in pending)
+        return Sent(self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation), sent)
+
+    def _take(self, shipment: Shipment) -> list[Delivery]:
+        slot = shipment.slot
+        deliveries = [
+            Delivery(
+                product_store=slot.store,
+                business_date=slot.day,
+                kind=shipment.kind,
+                generation=shipment.generation,
+                part=number,
+                parts=len(shipment.parcels),
+                digest=shipment.digest,
+                file_name=parcel.name,
+                folder=shipment.folder,
+                rows=parcel.rows,
+                bytes=len(parcel.content),
+                snapshot_at=shipment.snapshot_at,
+                run_id=self.context.run_id,
+            )
+            for number, parcel in enumerate(shipment.parcels, start=1)
+        ]
+        for parcel in shipment.parcels:
+            self.outbox.keep(slot.day, slot.store, parcel.name, parcel.content)
+        try:
+            self.state.take(deliveries)
+        except IntegrityError as error:
+            raise NotYetError(
+                f"Another run is delivering the {shipment.kind} of {slot.store} for {slot.day} at this moment",
+                "Wait until it has ended; a rerun then finds it delivered",
+            ) from error
+        return deliveries
+
+    def _refuse_twin(self, taken: Delivery) -> None:
+        """A delivery that was taken and not finished is ours to finish only if its run is over."""
+        run = self.context.instance.get_run_by_id(taken.run_id) if taken.run_id != self.context.run_id else None
+        if run is not None and not run.is_finished:
+            raise NotYetError(
+                f"Run {taken.run_id[:8]} is delivering {taken.file_name} at this moment",
+                "Wait until it has ended; a rerun then finds it delivered",
+            )
+
+    def _send(self, session: SftpSession, delivery: Delivery, content: bytes) -> bool:
+        """Send one file unless it is there; whether it was sent now."""
+        places = (delivery.folder, f"{delivery.folder}/archive", f"{delivery.folder}/error")
+        there = next((place for place in places if session.look(f"{place}/{delivery.file_name}")), None)
+        if there is None:
+            session.upload(delivery.folder, delivery.file_name, content)
+        else:
+            _log.info("%s lies in %s already: an earlier run sent it", delivery.file_name, there)
+        self.state.mark_delivered(delivery, datetime.now(UTC))
+        return there is None

@@ -1,0 +1,214 @@
+"""The OMS's side: what it lists, what it took in, what it would sell, what was sold in store.
+
+Belongs here: assets that read the OMS. Does not: SQL (``resources/oms_sql``), rules (``core/``).
+"""
+
+from datetime import UTC, datetime, time, timedelta
+
+import dagster as dg
+import polars as pl
+
+from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.metadata import counted, described
+from rpsync_assets.assets.verdicts import check_result, require
+from rpsync_assets.core import guards
+from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
+from rpsync_assets.core.atp import online_atp as compute_online_atp
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.oms import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA, EmbeddedOms
+from rpsync_assets.resources.state import State
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings
+
+EXCLUDED = "excluded_products"
+ACCEPTED = ("applied", "unchanged")
+
+
+@asset(
+    group="hotwax",
+    kinds={"sql"},
+    checks={
+        "active_row_count": "The store has active products.",
+        "active_upca_valid": "Every UPCA on the list can be matched; failing check digits are told.",
+        "active_upca_unique": "No UPCA stands for two products.",
+    },
+)
+def active_products(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[EmbeddedOms],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The products that this store sells online: published on Shopify, physical, with one valid current UPCA.
+
+    Published products that are not on the list lie in ``excluded_products`` with the reason.
+    """
+    slot = Slot.of(context)
+    slot.refuse_future(settings.store(slot.store).zone)
+    with oms.read() as reader:
+        compiled = compile_active(reader.listed_products(slot.store))
+    active, excluded = compiled.active, compiled.excluded
+    checks = require(
+        [
+            guards.active_row_count(active.height, excluded=excluded["product_id"].n_unique()),
+            guards.upca_valid(active, name="active_upca_valid"),
+            guards.unique(active, ["gtin"], name="active_upca_unique", what="a UPCA"),
+        ]
+    )
+    tables.write(EXCLUDED, str(slot.key), excluded)
+    by_reason = dict(excluded.group_by("reason").agg(pl.col("product_id").n_unique()).iter_rows())
+    return dg.MaterializeResult(
+        value=active,
+        check_results=checks,
+        metadata={
+            **described(active),
+            **counted("excluded", {reason: by_reason.get(reason, 0) for reason in EXCLUDED_REASONS}),
+            "failing check digit": active.filter(~pl.col("check_digit_valid")).height,
+        },
+    )
+
+
+@asset(
+    group="hotwax",
+    kinds={"sql"},
+    checks={"import_complete": "The OMS took in as many rows as we delivered, and hardly any failed."},
+)
+def reset_import(
+    context: dg.AssetExecutionContext,
+    filtered_reset_parts: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[EmbeddedOms],
+    state: dg.ResourceParam[State],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The OMS's receipt for the reset: which rows it applied, with which difference, at what moment.
+
+    A row is applied, unchanged (it agreed already), superseded (a newer count was there), or failed with a reason. Rows
+    that were applied or unchanged are accepted: only they get a variance.
+    """
+    slot = Slot.of(context)
+    snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
+    oms.import_delivered()
+    with oms.read() as reader:
+        logs = [reader.finished_import(name) for name in filtered_reset_parts["file_name"]]
+        received = [reader.reset_rows(log.log_id) for log in logs]
+    rows = pl.concat(received) if received else pl.DataFrame(schema=RESET_ROW_SCHEMA)
+    verdict = guards.import_complete(
+        delivered=int(filtered_reset_parts["rows"].sum()),
+        reported=sum(log.total_rows for log in logs),
+        failed=sum(log.failed_rows for log in logs),
+        most_failed_share=settings.store(slot.store).most_failed_share,
+    )
+    checks = require([verdict])
+    state.accept(slot.store, slot.day, rows.filter(pl.col("status").is_in(ACCEPTED)))
+    return dg.MaterializeResult(
+        value=rows,
+        check_results=checks,
+        metadata={
+            **described(rows, snapshot_at=snapshot_at),
+            **_by_status(rows, ("applied", "unchanged", "superseded", "failed")),
+            "units up": int(rows.filter(pl.col("difference") > 0)["difference"].sum()),
+            "units down": int(-rows.filter(pl.col("difference") < 0)["difference"].sum()),
+            "import log": ", ".join(log.log_id for log in logs) or "nothing was delivered",
+        },
+    )
+
+
+@asset(group="hotwax", kinds={"sql"})
+def variance_import(
+    context: dg.AssetExecutionContext,
+    variance_file: pl.DataFrame,
+    oms: dg.ResourceParam[EmbeddedOms],
+    state: dg.ResourceParam[State],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The OMS's receipt for the variance: which deductions it applied, and which it clamped at zero.
+
+    After it, both systems agree: see the check ``oms_matches_retail_pro``.
+    """
+    slot = Slot.of(context)
+    generations = variance_file["generation"].unique().to_list()
+    delivered = [
+        delivery
+        for generation in generations
+        for delivery in state.deliveries(slot.store, slot.day, "variance", generation)
+    ]
+    oms.import_delivered()
+    with oms.read() as reader:
+        logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
+        received = [reader.variance_rows(log.log_id) for log in logs]
+    rows = pl.concat(received) if received else pl.DataFrame(schema=VARIANCE_ROW_SCHEMA)
+    return dg.MaterializeResult(
+        value=rows,
+        metadata={
+            **described(rows),
+            **_by_status(rows, ("applied", "clamped", "void", "failed")),
+            "units taken back": int(-rows["applied"].sum()),
+            "import log": ", ".join(log.log_id for log in logs) or "no variance was delivered",
+        },
+    )
+
+
+@asset(
+    group="hotwax",
+    kinds={"sql", "polars"},
+    deps=("variance_import",),
+    checks={"online_atp_not_negative": "Nothing below zero may be sold."},
+)
+def online_atp(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[EmbeddedOms],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """What may be sold, per facility and per channel, after safety stock, brokering, threshold and queue demand.
+
+    Each step's number stands in a column of its own, read from the OMS in one snapshot at the moment of materializing.
+    """
+    slot = Slot.of(context)
+    with oms.read() as reader:
+        read = reader.stock(slot.store, settings.store(slot.store).channel)
+    table = compute_online_atp(read.stock, read.channel_rules, read.queue_demand, reserves=read.reserves)
+    channel = table.filter(pl.col("scope") == "channel")
+    return dg.MaterializeResult(
+        value=table,
+        check_results=[check_result(guards.not_negative(table, "sellable", name="online_atp_not_negative"))],
+        metadata={
+            **described(table),
+            "products": channel.height,
+            "products that can be sold": channel.filter(pl.col("sellable") > 0).height,
+            "sellable units": int(channel["sellable"].sum()),
+            **counted("zero", dict(channel.drop_nulls("note").group_by("note").len().sort("note").iter_rows())),
+        },
+    )
+
+
+@asset(group="hotwax", kinds={"sql"})
+def pos_sales(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[EmbeddedOms],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """In-store sales (below zero) and returns of the day, as the Update Inventory API brought them to the OMS.
+
+    Point-of-sale orders are never imported as orders; this is the only way they reach inventory. The day is the
+    store's own, from midnight to midnight, by the moment of the sale.
+    """
+    slot = Slot.of(context)
+    zone = settings.store(slot.store).zone
+    slot.refuse_future(zone)
+    start = datetime.combine(slot.day, time.min, zone)
+    end = datetime.combine(slot.day + timedelta(days=1), time.min, zone)
+    with oms.read() as reader:
+        sales = reader.pos_sales(slot.store, start.astimezone(UTC), end.astimezone(UTC))
+    return dg.MaterializeResult(
+        value=sales,
+        metadata={
+            **described(sales),
+            "units sold": int(-sales.filter(pl.col("quantity") < 0)["quantity"].sum()),
+            "units returned": int(sales.filter(pl.col("quantity") > 0)["quantity"].sum()),
+        },
+    )
+
+
+def _by_status(rows: pl.DataFrame, statuses: tuple[str, ...]) -> dict[str, int]:
+    counts = dict(rows.group_by("status").len().iter_rows())
+    return {status: counts.get(status, 0) for status in statuses}

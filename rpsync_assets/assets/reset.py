@@ -1,0 +1,254 @@
+"""The reset: filter the raw file to the active products, split it, deliver it.
+
+Belongs here: filtered_reset and filtered_reset_parts. Does not: the judgement of a row (``core/reset``), the mechanics
+of exactly-once (``assets/delivery``).
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
+from rpsync_assets.assets.metadata import counted, described
+from rpsync_assets.assets.retail_pro import column_map
+from rpsync_assets.assets.verdicts import check_result, require
+from rpsync_assets.core import guards
+from rpsync_assets.core.errors import HeldError, NotYetError
+from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
+from rpsync_assets.core.parts import split, to_csv
+from rpsync_assets.core.reader import read_header
+from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
+from rpsync_assets.core.stream import filter_blocks
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.landing import blocks, first_line
+from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.state import State
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+PARTS_SCHEMA = {
+    "part": pl.Int64,
+    "parts": pl.Int64,
+    "generation": pl.Int64,
+    "file_name": pl.String,
+    "remote_path": pl.String,
+    "rows": pl.Int64,
+    "bytes": pl.Int64,
+    "digest": pl.String,
+    "snapshot_at": pl.Datetime("us", "UTC"),
+    "delivered_at": pl.Datetime("us", "UTC"),
+}
+FILTER_CHECKS = {
+    "rows_accounted_for": "Every row of the raw file is kept, inactive, or rejected for a reason: to the row.",
+    "filtered_row_count": "Rows are left to deliver; a day without any is held until a person releases it.",
+    "filtered_upca_valid": "Every UPCA that is delivered can be matched.",
+    "filtered_keys_unique": "Each facility and UPCA stands there once.",
+}
+"""Shown where the rows are made, and again where they are delivered: the delivering asset calls the guards itself."""
+
+ACCOUNTING = "reset_row_accounting"
+REJECTED = "rejected_reset_rows"
+
+
+@asset(
+    group="reset",
+    kinds={"polars", "parquet"},
+    checks=FILTER_CHECKS,
+)
+def filtered_reset(
+    context: dg.AssetExecutionContext,
+    raw_reset_file: pl.DataFrame,
+    active_products: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[EmbeddedOms],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The rows to apply: counts of active products at the store's facilities, as of the file's snapshot.
+
+    Every other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` with
+    line number, text and reason, and ``reset_row_accounting`` adds up to the row.
+    """
+    slot = Slot.of(context)
+    raw = raw_reset_file.row(0, named=True)
+    with oms.read() as reader:
+        facilities, shared_codes = known_facilities(reader.facilities(slot.store))
+    path = Path(raw["landed_path"])
+    if not path.exists():
+        raise NotYetError(f"The landed file {path.name} is gone", "Materialize raw_reset_file again")
+    header_line = first_line(path)
+    outcome = filter_blocks(
+        blocks(path, start=len(header_line)),
+        header=read_header(header_line, column_map(settings.store(slot.store))),
+        active=active_products,
+        facilities=facilities,
+        snapshot_at=raw["snapshot_at"],
+        on_rows=_progress(raw["file_name"], raw["rows"]),
+    )
+    accounting = outcome.accounting
+    checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
+    tables.write(REJECTED, str(slot.key), outcome.rejected)
+    tables.write(ACCOUNTING, str(slot.key), accounting_table(accounting, lines=raw["rows"]))
+    return dg.MaterializeResult(
+        value=outcome.kept,
+        check_results=[*checks, *map(check_result, fit_to_deliver(outcome.kept, raw["rows"]))],
+        metadata={
+            **described(outcome.kept, snapshot_at=raw["snapshot_at"]),
+            "raw rows": accounting.read,
+            "inactive": accounting.inactive,
+            "rejected": sum(accounting.rejected.values()),
+            "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
+            **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
+            "store codes of two facilities": ", ".join(shared_codes) or "none",
+        },
+    )
+
+
+class ReleaseConfig(dg.Config):
+    """A person's word for a held day."""
+
+    release: str = ""
+    """Why you are sure that a held reset may go out; empty: it stays held."""
+
+
+@asset(
+    group="reset",
+    kinds={"sftp", "csv"},
+    checks={
+        **FILTER_CHECKS,
+        "part_row_counts": "Parts hold every row once, are balanced, and never above 200,000 records.",
+    },
+)
+def filtered_reset_parts(
+    context: dg.AssetExecutionContext,
+    filtered_reset: pl.DataFrame,
+    config: ReleaseConfig,
+    sftp: dg.ResourceParam[Sftp],
+    state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The delivered CSV part(s) for the OMS to reset its inventory, at most 200,000 records each, balanced.
+
+    Delivered exactly once per content: the same rows again are the same generation and are not sent a second time. A
+    day without rows is held until a person releases it.
+    """
+    slot = Slot.of(context)
+    raw = tables.read("raw_reset_file", slot).row(0, named=True)
+    accounting = read_accounting(tables.read(ACCOUNTING, slot))
+    parts = split(filtered_reset)
+    checks = require(
+        [
+            guards.rows_accounted_for(accounting, lines=raw["rows"]),
+            *fit_to_deliver(filtered_reset, raw["rows"]),
+            guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
+        ],
+        release=config.release,
+    )
+    contents = [to_csv(part) for part in parts]
+    digest = content_digest(contents)
+    generation = state.generation_of(slot.store, slot.day, digest)
+    parcels = [
+        Parcel(
+            name=reset_part_name(slot.store, slot.day, generation, number, len(parts)),
+            content=content,
+            rows=part.height,
+        )
+        for number, (part, content) in enumerate(zip(parts, contents, strict=True), start=1)
+    ]
+    shipment = Shipment(
+        slot=slot,
+        kind="reset",
+        generation=generation,
+        digest=digest,
+        snapshot_at=raw["snapshot_at"],
+        folder=sftp.reset_inventory,
+        parcels=parcels,
+    )
+    sent = Courier(sftp, state, outbox, context).deliver(
+        shipment, before_first=lambda session: _refuse_overtaking(shipment, state, sftp, session)
+    )
+    table = pl.DataFrame(
+        [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
+    )
+    return dg.MaterializeResult(
+        value=table,
+        check_results=checks,
+        metadata={
+            **described(table, snapshot_at=raw["snapshot_at"]),
+            "dagster/row_count": filtered_reset.height,
+            "bytes": int(table["bytes"].sum()),
+            "generation": generation,
+            "parts": table.height,
+            "outcome": sent.outcome,
+            **({"released because": config.release} if config.release else {}),
+        },
+    )
+
+
+def fit_to_deliver(kept: pl.DataFrame, raw_rows: int) -> list[guards.Verdict]:
+    """The guards on the rows themselves."""
+    return [
+        guards.filtered_row_count(kept.height, raw_rows=raw_rows),
+        guards.upca_valid(kept, name="filtered_upca_valid"),
+        guards.unique(kept, ["facility_id", "upca"], name="filtered_keys_unique", what="a facility and UPCA"),
+    ]
+
+
+def accounting_table(accounting: Accounting, *, lines: int) -> pl.DataFrame:
+    """The accounting as a table: ``fate``, ``rows``; the first row is the lines counted on arrival."""
+    fates = {"lines": lines, "kept": accounting.kept, "inactive": accounting.inactive}
+    rejected = {f"rejected: {reason}": accounting.rejected.get(reason, 0) for reason in REASONS}
+    rows = [*fates.items(), *rejected.items()]
+    return pl.DataFrame(rows, schema={"fate": pl.String, "rows": pl.Int64}, orient="row")
+
+
+def read_accounting(table: pl.DataFrame) -> Accounting:
+    """The accounting that ``accounting_table`` wrote down."""
+    counts = dict(table.iter_rows())
+    rejected = {reason: counts[f"rejected: {reason}"] for reason in REASONS}
+    read = counts["kept"] + counts["inactive"] + sum(rejected.values())
+    return Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
+
+
+def _refuse_overtaking(shipment: Shipment, state: State, sftp: Sftp, session: SftpSession) -> None:
+    """A reset must not go out before an older variance was read, or after a newer reset (design.md section 5)."""
+    slot = shipment.slot
+    unread = [
+        file.name
+        for file in session.list(sftp.inventory_variance)
+        if (name := read_delivered_name(file.name)) and (name.kind, name.store) == ("variance", slot.store)
+    ]
+    if unread:
+        raise NotYetError(
+            f"The OMS has not read {unread[0]} yet; a newer reset would swallow it",
+            "Wait for the OMS's variance import; a rerun helps once the file is gone from the folder",
+        )
+    newest = state.newest_reset(slot.store)
+    if newest is not None and newest.snapshot_at > shipment.snapshot_at:
+        raise HeldError(
+            f"A reset of {slot.store} as of {newest.snapshot_at:%Y-%m-%d %H:%M} UTC went out before"
+            f" ({newest.file_name});"
+            f" this one is older, as of {shipment.snapshot_at:%Y-%m-%d %H:%M} UTC",
+            "Nothing is to be done: newer counts are in place, and older ones must not go over them",
+        )
+
+
+def _progress(file_name: str, rows: int) -> Callable[[int], None]:
+    """Say how far a long filter is, every million rows or so."""
+    told = 0
+
+    def tell(done: int) -> None:
+        nonlocal told
+        if done - told >= 1_000_000:
+            told = done
+            _log.info("%s: filtered %.1f of %.1f million rows", file_name, done / 1e6, rows / 1e6)
+
+    return tell

@@ -1,0 +1,179 @@
+"""Retail Pro's side: the raw reset file.
+
+Belongs here: choosing, landing and believing the day's file. Does not: what is in its rows (``assets/reset``).
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.metadata import described
+from rpsync_assets.assets.verdicts import require
+from rpsync_assets.core import guards
+from rpsync_assets.core.arrival import choose
+from rpsync_assets.core.errors import BadFileError, NotYetError
+from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, read_header
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.landing import Arrival, Landing, first_line
+from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings, StoreSettings
+
+_log = logging.getLogger(__name__)
+
+SCHEMA = {
+    "file_name": pl.String,
+    "remote_path": pl.String,
+    "landed_path": pl.String,
+    "bytes": pl.Int64,
+    "rows": pl.Int64,
+    "sha256": pl.String,
+    "snapshot_at": pl.Datetime("us", "UTC"),
+    "modified_at": pl.Datetime("us", "UTC"),
+    "file_kind": pl.String,
+}
+
+
+def column_map(store: StoreSettings) -> ColumnMap:
+    """The store's column names as ``core.reader`` takes them."""
+    return ColumnMap(store.columns.store_code, store.columns.upc, store.columns.quantity)
+
+
+@asset(
+    group="retail_pro",
+    kinds={"sftp", "csv"},
+    checks={"raw_row_count": "The file has rows below its header."},
+)
+def raw_reset_file(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    sftp: dg.ResourceParam[Sftp],
+    landing: dg.ResourceParam[Landing],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The inventory file as Retail Pro sent it: every product ever created, or those that changed.
+
+    Landed whole, byte for byte, with its checksum; refused when it is empty, cut, still being written or without the
+    columns we need. The table holds one row about the file; the file itself lies in the landing folder.
+    """
+    slot = Slot.of(context)
+    store = settings.store(slot.store)
+    slot.refuse_future(store.zone)
+    with sftp.session() as session:
+        listed = session.list(sftp.incoming)
+        choice = choose(
+            [(file.name, file.modified_at) for file in listed],
+            store=slot.store,
+            day=slot.day,
+            pattern=store.file_pattern,
+            zone=store.zone,
+            export_minutes=store.export_minutes,
+            folder=sftp.incoming,
+        )
+        file = next(file for file in listed if file.name == choice.chosen.name)
+        path = landing.path(slot.day, slot.store, file.name)
+        known = _landed_before(tables, slot, file, path)
+        if known is None:
+            _wait_until_still(session, file, sftp.settle_seconds)
+            arrival = _land(session, file, landing, path, store)
+            rows, sha256 = arrival.lines - 1, arrival.sha256
+        else:
+            _log.info("%s lies here already, %d bytes: not fetched again", file.name, file.size)
+            rows, sha256 = known
+    checks = require([guards.raw_row_count(rows, file_name=file.name, file_kind=store.file_kind)])
+    table = pl.DataFrame(
+        [
+            {
+                "file_name": file.name,
+                "remote_path": file.path,
+                "landed_path": str(path),
+                "bytes": file.size,
+                "rows": rows,
+                "sha256": sha256,
+                "snapshot_at": choice.chosen.meaning.snapshot_at,
+                "modified_at": file.modified_at,
+                "file_kind": store.file_kind,
+            }
+        ],
+        schema=SCHEMA,
+    )
+    return dg.MaterializeResult(
+        value=table,
+        check_results=checks,
+        metadata={
+            **described(table, snapshot_at=choice.chosen.meaning.snapshot_at),
+            "dagster/row_count": rows,
+            "bytes": file.size,
+            "sha256": sha256,
+            "remote path": file.path,
+            "landed": dg.MetadataValue.path(str(path)),
+            "fetched": known is None,
+            "other files of the day": ", ".join(other.name for other in choice.others) or "none",
+        },
+    )
+
+
+def _landed_before(tables: Tables, slot: Slot, file: RemoteFile, path: Path) -> tuple[int, str] | None:
+    """Rows and checksum of the very same file from an earlier run, or None when it must be fetched."""
+    try:
+        before = tables.read("raw_reset_file", slot).row(0, named=True)
+    except NotYetError:
+        return None
+    same = (before["file_name"], before["bytes"], before["modified_at"]) == (file.name, file.size, file.modified_at)
+    if not same or not path.exists() or path.stat().st_size != file.size:
+        return None
+    return before["rows"], before["sha256"]
+
+
+def _wait_until_still(session: SftpSession, file: RemoteFile, seconds: float) -> None:
+    """A file that is still being written shows it by growing; ours and the server's clock need not agree."""
+    time.sleep(seconds)
+    now = session.look(file.path)
+    if now is None or (now.size, now.modified_at) != (file.size, file.modified_at):
+        raise NotYetError(
+            f"{file.path} is still being written: {file.size} bytes, then {now.size if now else 'gone'}",
+            "Wait until Retail Pro has finished; a rerun helps then",
+        )
+
+
+def _land(session: SftpSession, file: RemoteFile, landing: Landing, path: Path, store: StoreSettings) -> Arrival:
+    """Fetch the file and believe it only if it is whole and has the columns; otherwise nothing lands."""
+    if file.size == 0:
+        raise BadFileError(
+            f"{file.path} has zero bytes", "An empty file never means that all stock is gone. " + ASK_AGAIN
+        )
+    with landing.receive(path) as arrival:
+        session.download(file, arrival, _progress(file))
+        if arrival.size != file.size:
+            raise NotYetError(
+                f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
+            )
+        if arrival.last_byte != b"\n" and store.final_line_end:
+            raise BadFileError(
+                f"{file.name} does not end with a line end: its last line was cut",
+                f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
+            )
+        arrival.handle.flush()
+        read_header(first_line(Path(arrival.handle.name)), column_map(store))
+    return arrival
+
+
+def _progress(file: RemoteFile) -> Callable[[int, int], None]:
+    """Say how far a long download is, every ten percent or two seconds, whichever is rarer."""
+    told_at, told_percent = datetime.now(UTC), 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told_at, told_percent
+        percent = 100 * done // total if total else 100
+        now = datetime.now(UTC)
+        if percent >= told_percent + 10 and (now - told_at).total_seconds() >= 2:
+            told_at, told_percent = now, percent
+            _log.info("%s: %d%% of %.0f MB", file.name, percent, total / 1e6)
+
+    return tell

@@ -1,0 +1,156 @@
+"""The variance: what Retail Pro was not told of, and the file that takes it back out.
+
+Belongs here: unreported_shipments and variance_file. Does not: the arithmetic (``core/variance``), the query
+(``resources/oms_sql``), exactly-once (``assets/delivery``).
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import polars as pl
+
+from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
+from rpsync_assets.assets.metadata import described
+from rpsync_assets.assets.verdicts import require
+from rpsync_assets.core import guards
+from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.names import content_digest, variance_name
+from rpsync_assets.core.parts import LOCATION
+from rpsync_assets.core.variance import VARIANCE_SCHEMA, to_csv, variance_due
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.state import State
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings
+
+SNAPSHOT = "snapshot at"
+
+
+@asset(group="variance", kinds={"sql"})
+def unreported_shipments(
+    context: dg.AssetExecutionContext,
+    raw_reset_file: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[EmbeddedOms],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Shipped items that Retail Pro had not been told of when it counted: one row per shipped line, with its order.
+
+    Retail Pro hears of an order only when it is entirely completed. Until then its counts still hold what was shipped.
+    """
+    slot = Slot.of(context)
+    snapshot_at: datetime = raw_reset_file["snapshot_at"].item()
+    with oms.read() as reader:
+        shipped = reader.unreported_shipments(slot.store, snapshot_at, settings.store(slot.store).invoice_lag)
+    return dg.MaterializeResult(
+        value=shipped,
+        metadata={
+            **described(shipped, snapshot_at=snapshot_at),
+            "units": int(shipped["quantity"].sum()),
+            "orders": shipped["order_id"].n_unique(),
+            "lines of products with several current UPCAs": shipped.filter(pl.col("current_upcas") > 1).height,
+            "lines of products without a current UPCA": shipped.filter(pl.col("current_upcas") == 0).height,
+        },
+    )
+
+
+@asset(
+    group="variance",
+    kinds={"sftp", "csv"},
+    checks={
+        "variance_keys_within_reset": "Only keys of the day's reset are deducted.",
+        "variance_reset_same_day": "Reset, shipments and import are of one snapshot, the partition's own.",
+    },
+)
+def variance_file(
+    context: dg.AssetExecutionContext,
+    unreported_shipments: pl.DataFrame,
+    filtered_reset: pl.DataFrame,
+    reset_import: pl.DataFrame,
+    sftp: dg.ResourceParam[Sftp],
+    state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The delivered CSV that takes unreported shipments back out of the OMS, for the keys of the same day's reset.
+
+    Delivered after that reset was imported, exactly once, never without it. Nothing to take back: no file is sent, and
+    the receipt says so.
+    """
+    slot = Slot.of(context)
+    raw = tables.read("raw_reset_file", slot).row(0, named=True)
+    if reset_import.is_empty():
+        generation, table = 0, pl.DataFrame(schema=VARIANCE_SCHEMA)
+    else:
+        generation = int(reset_import["generation"].max())  # type: ignore[arg-type]
+        sent_before = state.deliveries(slot.store, slot.day, "variance", generation)
+        table = (
+            tables.read("variance_file", slot)
+            if sent_before
+            else variance_due(unreported_shipments, state.accepted_without_variance(slot.store, slot.day, generation))
+        )
+    checks = require(
+        [
+            guards.variance_keys_within_reset(table, filtered_reset),
+            guards.variance_reset_same_day(
+                partition=f"{slot.store} {slot.day}",
+                expected=raw["snapshot_at"],
+                found={
+                    "unreported_shipments": recorded_snapshot(context, "unreported_shipments"),
+                    "filtered_reset": recorded_snapshot(context, "filtered_reset"),
+                    "reset_import": recorded_snapshot(context, "reset_import"),
+                },
+            ),
+        ]
+    )
+    name = variance_name(slot.store, slot.day, generation)
+    content = to_csv(table, LOCATION)
+    sent = Courier(sftp, state, outbox, context).deliver(
+        Shipment(
+            slot=slot,
+            kind="variance",
+            generation=generation,
+            digest=content_digest([content]),
+            snapshot_at=raw["snapshot_at"],
+            folder=sftp.inventory_variance,
+            parcels=[Parcel(name, content, table.height)] if table.height else [],
+        ),
+        # The table is written before anything is sent: after a crash the same rows are found, not computed anew.
+        before_first=lambda _session: _keep(tables, slot, table),
+    )
+    state.settle(slot.store, slot.day, generation, datetime.now(UTC))
+    return dg.MaterializeResult(
+        value=table,
+        check_results=checks,
+        metadata={
+            **described(table, snapshot_at=raw["snapshot_at"]),
+            "units": int(-table["available_delta"].sum()),
+            "generation": generation,
+            "remote path": ", ".join(delivery.remote_path for delivery in sent.deliveries) or "no file was needed",
+            "outcome": sent.outcome if table.height else "nothing to take back: no file was sent",
+        },
+    )
+
+
+def _keep(tables: Tables, slot: Slot, table: pl.DataFrame) -> None:
+    tables.write("variance_file", str(slot.key), table)
+
+
+def recorded_snapshot(context: dg.AssetExecutionContext, name: str) -> datetime:
+    """As of which snapshot an asset of this partition was last materialized; a table without rows cannot tell.
+
+    Raises:
+        NotYetError: it was never materialized here.
+    """
+    found = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(name), asset_partitions=[str(context.partition_key)]), limit=1
+    ).records
+    materialization = found[0].asset_materialization if found else None
+    if materialization is None or SNAPSHOT not in materialization.metadata:
+        raise NotYetError(
+            f"It is not on record as of which snapshot {name} of {context.partition_key} is",
+            f"Materialize {name} of this partition again",
+        )
+    return datetime.fromtimestamp(float(materialization.metadata[SNAPSHOT].value), UTC)  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""Asset checks that look at what is stored, after the fact.
+
+Belongs here: checks that no asset computes on its way. Does not: guards that stop a delivery (``core/guards``, called
+by the delivering asset, shown as that asset's own checks).
+"""
+
+import dagster as dg
+import polars as pl
+
+from rpsync_assets.assets.metadata import as_markdown
+from rpsync_assets.assets.verdicts import check_result, failure
+from rpsync_assets.core import guards
+from rpsync_assets.core.errors import RpsyncError
+from rpsync_assets.core.variance import compare_with_retail_pro
+from rpsync_assets.partitions import Partitions, Slot
+from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings
+
+
+def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
+    """The checks, per business date and product store."""
+
+    @dg.asset_check(
+        asset="variance_import",
+        partitions_def=partitions.day_x_store,
+        description="The numbers in both systems agree: OMS stock, less what moved since the count, plus what Retail"
+        " Pro was not told of, is Retail Pro's count. For every accepted key; expected differences: 0.",
+    )
+    def oms_matches_retail_pro(
+        context: dg.AssetCheckExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        oms: dg.ResourceParam[EmbeddedOms],
+        tables: dg.ResourceParam[Tables],
+    ) -> dg.AssetCheckResult:
+        slot = Slot.of(context)
+        try:
+            log_ids = tables.read("reset_import", slot)["log_id"].unique().to_list()
+            snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
+            lag = settings.store(slot.store).invoice_lag
+            with oms.read() as reader:
+                stock = reader.stock_of_reset(log_ids)
+                unreported = reader.unreported_shipments(slot.store, snapshot_at, lag)
+        except RpsyncError as error:
+            raise failure(error) from error
+        differing = compare_with_retail_pro(stock, unreported).filter(pl.col("difference") != 0)
+        result = check_result(guards.oms_matches_retail_pro(differing, keys=stock.height))
+        if differing.is_empty():
+            return result
+        worst = differing.sort(pl.col("difference").abs(), descending=True).head(10)
+        return result._replace(metadata={**result.metadata, "worst": dg.MetadataValue.md(as_markdown(worst))})
+
+    return [oms_matches_retail_pro]

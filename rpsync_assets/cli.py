@@ -1,0 +1,130 @@
+"""``rpsync``: the commands.
+
+Belongs here: arguments, exit codes and one-line errors. Does not: the work; each command imports what it needs when it
+runs, so that a small command does not wait for Dagster.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rpsync_assets.core.errors import RpsyncError
+
+app = typer.Typer(
+    name="rpsync",
+    help="Inventory synchronization between Retail Pro, HotWax and Shopify.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SizeOption = Annotated[
+    str, typer.Option("--size", help="tiny, small, full (300 MB) or season (over 200,000 kept rows)")
+]
+StoresOption = Annotated[str, typer.Option("--stores", help="How many of the sandbox's stores, or which: US,AU,SV")]
+DateOption = Annotated[
+    str | None, typer.Option("--date", help="Business date, YYYY-MM-DD; each store's today if left out")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="The same seed makes the same world")]
+DataDirOption = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where everything is kept; RPSYNC_DATA_DIR or data/<size>-<seed>")
+]
+
+
+@app.callback()
+def _private() -> None:
+    """Inventory synchronization between Retail Pro, HotWax and Shopify."""
+    # What libraries write in our name (SQLite, DuckDB, Dagster's logs) is as private as what we write.
+    os.umask(0o077)
+
+
+@app.command()
+def demo(
+    size: SizeOption = "small",
+    stores: StoresOption = "2",
+    day: DateOption = None,
+    seed: SeedOption = 7,
+    data_dir: DataDirOption = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the summary there")] = None,
+) -> None:
+    """Run the whole day of each store in the sandbox, and show what came of it."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from rpsync_assets.sandbox.demo import run_day  # noqa: PLC0415
+    from rpsync_assets.sandbox.environment import running  # noqa: PLC0415
+    from rpsync_assets.sandbox.screen import Screen  # noqa: PLC0415
+    from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
+    from rpsync_assets.sandbox.stores import choose  # noqa: PLC0415
+
+    screen = Screen(Console(highlight=False))
+    screen.listen()
+    chosen = choose(stores)
+    folder = _data_dir(data_dir, size, seed)
+    with running(folder, size_named(size), seed, chosen, _date(day)) as environment:
+        summary = run_day(environment, [store.store_id for store in chosen], screen.on_step)
+        screen.show(summary, environment)
+        if json_path is not None:
+            json_path.write_text(json.dumps(summary.as_json(environment), indent=2), "utf-8")
+    if not summary.held:
+        raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox(
+    context: typer.Context,
+    size: SizeOption = "small",
+    stores: StoresOption = "2",
+    day: DateOption = None,
+    seed: SeedOption = 7,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Serve the sandbox and run a command in it: rpsync sandbox dagster dev. Without a command: until Ctrl-C."""
+    import signal  # noqa: PLC0415
+
+    from rpsync_assets.sandbox.environment import running  # noqa: PLC0415
+    from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
+    from rpsync_assets.sandbox.stores import choose  # noqa: PLC0415
+
+    folder = _data_dir(data_dir, size, seed)
+    with running(folder, size_named(size), seed, choose(stores), _date(day)) as environment:
+        for name, morning in environment.mornings.items():
+            typer.echo(f"{name}: {morning.file_name} for {morning.business_date}, {morning.file_bytes:,} bytes")
+        typer.echo(f"settings: {environment.variables['RPSYNC_CONFIG']}")
+        if not context.args:
+            typer.echo("serving; Ctrl-C ends it")
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            return
+        done = subprocess.run(context.args, env={**os.environ, **environment.variables}, check=False)  # noqa: S603
+    raise typer.Exit(done.returncode)
+
+
+def _data_dir(given: Path | None, size: str, seed: int) -> Path:
+    """The folder of a world: as told, else beside the worlds of other sizes and seeds."""
+    if given is not None:
+        return given
+    told = os.environ.get("RPSYNC_DATA_DIR")
+    return Path(told) if told else Path("data") / f"{size}-{seed}"
+
+
+def _date(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007  a date, no moment
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not a date such as 2026-03-10") from None
+
+
+def main() -> None:
+    """Run a command; our own errors are one line, not a traceback."""
+    try:
+        app()
+    except RpsyncError as error:
+        typer.secho(f"✘ {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)

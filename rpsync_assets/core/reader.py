@@ -1,0 +1,170 @@
+"""The bytes of Retail Pro's file -> rows of text. Every line is a row; nothing is guessed, nothing is skipped.
+
+Belongs here: header, separators, quoting, line numbers, and the proof that every line has every field. Does not:
+judging values (``core/reset``) or opening files (``resources/landing``).
+
+Values stay text (design.md section 4, "CSV is read as text"): inference drops a UPC's leading zero, and a file cut
+inside its last number reads ``10`` as ``1``. The file is read in blocks that end at a line end, so memory does not grow
+with the file. polars fills a short line up with empty fields without a word, therefore separators are counted.
+"""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import polars as pl
+
+from rpsync_assets.core.errors import BadFileError
+
+SEPARATORS = (",", ";", "|", "\t")
+ROW_SCHEMA = {"line_number": pl.UInt32, "store_code": pl.String, "upc": pl.String, "quantity": pl.String}
+ASK_AGAIN = "Ask Retail Pro to export and send the file again"
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """The names of the three columns we need, as the store's export spells them (case and spaces do not matter)."""
+
+    store_code: str = "store_code"
+    upc: str = "upc"
+    quantity: str = "qty"
+
+
+@dataclass(frozen=True)
+class Header:
+    """The file's first line, understood."""
+
+    names: tuple[str, ...]
+    separator: str
+    store_code: str
+    upc: str
+    quantity: str
+
+
+def read_header(line: bytes, columns: ColumnMap) -> Header:
+    """Find the separator and the mapped columns in the first line of a file.
+
+    Raises:
+        BadFileError: a mapped column is missing or stands there twice, or the line is not text.
+    """
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise BadFileError(
+            f"The first line is not UTF-8 text (byte {error.start})", "Is this the right file? " + ASK_AGAIN
+        ) from error
+    separator = max(SEPARATORS, key=text.count)
+    spelled = [name.strip() for name in next(csv.reader([text], delimiter=separator), list[str]())]
+    found = [name.casefold() for name in spelled]
+    for wanted in (columns.store_code, columns.upc, columns.quantity):
+        if (times := found.count(wanted.strip().casefold())) != 1:
+            raise BadFileError(
+                f"Column '{wanted}' stands {times} times in the header, once is needed; the header is"
+                f" {', '.join(spelled) or 'empty'}",
+                "Set [stores.<store>.columns] in rpsync.toml to the names of this export, or ask for the usual export",
+            )
+    return Header(
+        names=tuple(found),
+        separator=separator,
+        store_code=columns.store_code.strip().casefold(),
+        upc=columns.upc.strip().casefold(),
+        quantity=columns.quantity.strip().casefold(),
+    )
+
+
+def end_of_last_line(block: bytes) -> int:
+    """How many bytes of a block make whole lines: up to the last line end outside quotes, 0 if there is none."""
+    odd = block.count(b'"') % 2
+    end = block.rfind(b"\n")
+    tail = len(block)
+    while end >= 0:
+        odd ^= block.count(b'"', end, tail) % 2
+        if not odd:
+            return end + 1
+        tail = end
+        end = block.rfind(b"\n", 0, end)
+    return 0
+
+
+def count_lines(block: bytes, *, inside_quotes: bool = False) -> tuple[int, bool]:
+    """How many records end in a block, and whether the block ends inside quotes.
+
+    This is the independent count that ``raw = kept + inactive + rejected`` is held against: it shares no code with
+    the CSV parser.
+    """
+    if b'"' not in block:
+        return (0 if inside_quotes else block.count(b"\n")), inside_quotes
+    pieces = block.split(b'"')
+    outside = pieces[1::2] if inside_quotes else pieces[::2]
+    return sum(piece.count(b"\n") for piece in outside), inside_quotes ^ (len(pieces) % 2 == 0)
+
+
+def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
+    """Rows of a block of whole lines (without the header line).
+
+    Args:
+        block: bytes that end with a line end.
+        header: the file's header.
+        first_line: the number of the block's first line in the file, the header being line 1.
+
+    Returns:
+        ``ROW_SCHEMA``; the three values as text exactly as sent.
+
+    Raises:
+        BadFileError: a line has too few or too many fields, or a quote that is never closed.
+    """
+    names = header.names
+    # polars takes the number of columns from the first line, which must then not be a blank one.
+    starts_blank = block[:1] in {b"\r", b"\n"}
+    if starts_blank:
+        block = header.separator.join(map(str, range(len(names)))).encode() + b"\n" + block
+    try:
+        frame = pl.read_csv(
+            block,
+            has_header=starts_blank,
+            schema={str(place): pl.String for place in range(len(names))},
+            columns=[names.index(name) for name in (header.store_code, header.upc, header.quantity)],
+            separator=header.separator,
+            empty_string_is_null=False,
+        )
+    except pl.exceptions.PolarsError as error:
+        unreadable = BadFileError(
+            f"Lines {first_line} and after cannot be read as CSV ({str(error).splitlines()[0]})", ASK_AGAIN
+        )
+        raise _torn_line(block, header, first_line) or unreadable from error
+    if _separators(block, header.separator) != (frame.height + starts_blank) * (len(names) - 1):
+        torn = _torn_line(block, header, first_line)
+        if torn is not None:
+            raise torn
+    return frame.select(
+        pl.int_range(first_line, first_line + frame.height, dtype=pl.UInt32).alias("line_number"),
+        pl.col(str(names.index(header.store_code))).alias("store_code"),
+        pl.col(str(names.index(header.upc))).alias("upc"),
+        pl.col(str(names.index(header.quantity))).alias("quantity"),
+    )
+
+
+def _separators(block: bytes, separator: str) -> int:
+    """How many separators stand outside quotes."""
+    outside = block if b'"' not in block else b"".join(block.split(b'"')[::2])
+    return outside.count(separator.encode())
+
+
+def _torn_line(block: bytes, header: Header, first_line: int) -> BadFileError | None:
+    """The error that names the first line with a wrong number of fields; None if only blank lines differ."""
+    text = block.decode("utf-8", errors="replace")
+    wanted = len(header.names)
+    for number, fields in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=header.separator), first_line):
+        blank = not "".join(fields).strip() and len(fields) < 2
+        if not blank and len(fields) != wanted:
+            return BadFileError(
+                f"Line {number} has {len(fields)} fields where the header has {wanted}: {_excerpt(fields)}",
+                f"The file was cut or damaged on its way. {ASK_AGAIN}",
+            )
+    return None
+
+
+def _excerpt(fields: list[str], limit: int = 60) -> str:
+    """A line for a message: short enough to read, quoted so that spaces show."""
+    text = " | ".join(fields)
+    return repr(text if len(text) <= limit else text[:limit] + "...")

@@ -1,0 +1,225 @@
+"""Rows of text -> kept, inactive, or rejected with a reason. Every row of the file ends in exactly one of the three.
+
+Belongs here: the order of judgement and what each reason means. Does not: reading the file (``core/reader``) or
+refusing to deliver (``core/guards``).
+
+The order: can the UPC be read at all; is its product active; only then the store code, the quantity and duplicates.
+So a row of a product that is not sold online is ``inactive`` whatever else is wrong with it (millions are), and every
+rejected row is one that a person may have to look at: an active product's, or one whose product cannot be told.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from rpsync_assets.core import gtin
+
+REASONS = {
+    "blank_upc": "no UPC on the line",
+    "invalid_upc": "the UPC is not 7 to 14 digits",
+    "unknown_facility": "the store code is not a facility of this product store in the OMS",
+    "blank_quantity": "no quantity on the line; blank is not zero",
+    "invalid_quantity": "the quantity is not a number below one million",
+    "fractional_quantity": "the quantity is not a whole number",
+    "conflicting_duplicate": "the same facility and UPC again with another quantity: none of them is believed",
+    "duplicate": "the same facility, UPC and quantity again: the first line counts",
+}
+"""Why an active product's row, or a row whose product cannot be told, is not delivered."""
+
+KEPT_SCHEMA = {
+    "facility_id": pl.String,
+    "upca": pl.String,
+    "product_id": pl.String,
+    "quantity": pl.Int64,
+    "snapshot_at": pl.Datetime("us", "UTC"),
+    "line_number": pl.UInt32,
+    "store_code": pl.String,
+    "upc_text": pl.String,
+}
+REJECTED_SCHEMA = {
+    "line_number": pl.UInt32,
+    "store_code": pl.String,
+    "upc_text": pl.String,
+    "quantity_text": pl.String,
+    "reason": pl.String,
+}
+LARGEST_QUANTITY = 999_999
+"""A UPC in the quantity column must not become stock; Retail Pro's quantity is Float(10,4) (domain.md 4)."""
+
+
+@dataclass(frozen=True)
+class Accounting:
+    """Where the rows of a file went. ``read`` is counted apart from the three others."""
+
+    read: int
+    kept: int
+    inactive: int
+    rejected: dict[str, int]
+
+    @property
+    def accounted(self) -> int:
+        """Rows with a fate; equal to the rows of the file, or something is lost."""
+        return self.kept + self.inactive + sum(self.rejected.values())
+
+
+@dataclass(frozen=True)
+class FilteredReset:
+    """The outcome for one file."""
+
+    kept: pl.DataFrame
+    rejected: pl.DataFrame
+    accounting: Accounting
+
+
+def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series) -> pl.Series:
+    """Which rows surely are of products that are not active: a readable UPC that is not on the list.
+
+    The fast path over millions of rows: no text is trimmed or copied. What is unclear here (spaces, say) is False and
+    is judged again by ``judge``.
+
+    Args:
+        rows: as ``core.reader.read_block`` gives them.
+        active_gtins: Int64 keys of the active products.
+
+    Returns:
+        Boolean, one per row, no nulls.
+    """
+    number = rows["upc"].cast(pl.Int64, strict=False)
+    return (number.is_between(gtin.SMALLEST, gtin.LARGEST) & ~number.is_in(active_gtins.implode())).fill_null(
+        value=False
+    )
+
+
+def judge(
+    rows: pl.DataFrame,
+    *,
+    plainly_inactive_rows: int,
+    active: pl.DataFrame,
+    facilities: pl.DataFrame,
+    snapshot_at: datetime,
+) -> FilteredReset:
+    """Give every row that is not plainly inactive its fate.
+
+    Args:
+        rows: ``line_number``, ``store_code``, ``upc``, ``quantity`` (text) of the rows left by ``plainly_inactive``.
+        plainly_inactive_rows: how many rows that was true for.
+        active: ``core.active.SCHEMA``; unique by ``gtin``.
+        facilities: ``store_code`` (as Retail Pro writes it, trimmed, unique ignoring case) and ``facility_id``.
+        snapshot_at: T0, the moment of the file's counts.
+
+    Returns:
+        ``kept`` with ``KEPT_SCHEMA`` sorted by facility and UPCA, ``rejected`` with ``REJECTED_SCHEMA`` sorted by line,
+        and the accounting.
+    """
+    judged = (
+        rows.lazy()
+        .with_columns(gtin=gtin.key(pl.col("upc")), facility_key=_facility_key("store_code"))
+        .join(active.lazy().select("gtin", "product_id", "upca"), on="gtin", how="left")
+        .join(
+            facilities.lazy().select("facility_id", facility_key=_facility_key("store_code")),
+            on="facility_key",
+            how="left",
+        )
+        .with_columns(whole=_whole_number("quantity"), fraction=_is_fraction("quantity"))
+        .with_columns(fate=_own_fate())
+        .sort("line_number")
+        .collect()
+    )
+    same_key = ["facility_id", "product_id"]
+    good = judged.filter(pl.col("fate") == "kept").with_columns(
+        fate=pl.when(pl.col("whole").n_unique().over(same_key) > 1)
+        .then(pl.lit("conflicting_duplicate"))
+        .when(pl.col("line_number") != pl.col("line_number").min().over(same_key))
+        .then(pl.lit("duplicate"))
+        .otherwise(pl.lit("kept"))
+    )
+    others = judged.filter(pl.col("fate") != "kept")
+    kept = good.filter(pl.col("fate") == "kept").select(
+        "facility_id",
+        "upca",
+        "product_id",
+        pl.col("whole").alias("quantity"),
+        pl.lit(snapshot_at, dtype=pl.Datetime("us", "UTC")).alias("snapshot_at"),
+        "line_number",
+        "store_code",
+        pl.col("upc").alias("upc_text"),
+    )
+    rejected = pl.concat(
+        [
+            frame.filter(~pl.col("fate").is_in(["kept", "inactive"])).select(
+                "line_number",
+                "store_code",
+                pl.col("upc").alias("upc_text"),
+                pl.col("quantity").alias("quantity_text"),
+                pl.col("fate").alias("reason"),
+            )
+            for frame in (good, others)
+        ]
+    ).sort("line_number")
+    counted = dict(rejected.group_by("reason").len().sort("reason").iter_rows())
+    return FilteredReset(
+        kept=kept.sort("facility_id", "upca"),
+        rejected=rejected,
+        accounting=Accounting(
+            read=plainly_inactive_rows + rows.height,
+            kept=kept.height,
+            inactive=plainly_inactive_rows + others.filter(pl.col("fate") == "inactive").height,
+            rejected={reason: int(counted[reason]) for reason in REASONS if reason in counted},
+        ),
+    )
+
+
+def known_facilities(listed: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Which Retail Pro store code means which facility; codes that mean two are named, not guessed.
+
+    Args:
+        listed: ``facility_id`` and ``external_id`` (null where the OMS has none) of the store's physical facilities.
+
+    Returns:
+        ``store_code`` and ``facility_id``, one row per code, where a facility is known by its external id or, where no
+        other facility claims that text, by its own id (domain.md 8, "facilityId in update API"); and the codes that
+        two facilities share.
+    """
+    by_external = listed.filter(pl.col("external_id").is_not_null()).select(
+        "facility_id", store_code=pl.col("external_id").str.strip_chars()
+    )
+    by_own_id = listed.select("facility_id", store_code=pl.col("facility_id"))
+    codes = (
+        pl.concat([by_external, by_own_id])
+        .with_columns(facility_key=_facility_key("store_code"))
+        .unique(["facility_key", "facility_id"], maintain_order=True)
+        .with_columns(claims=pl.len().over("facility_key"))
+    )
+    shared = codes.filter(pl.col("claims") > 1)["store_code"].unique().sort().to_list()
+    return codes.filter(pl.col("claims") == 1).select("store_code", "facility_id").sort("store_code"), shared
+
+
+def _facility_key(column: str) -> pl.Expr:
+    return pl.col(column).str.strip_chars().str.to_uppercase()
+
+
+def _whole_number(column: str) -> pl.Expr:
+    """The exact whole number of a text such as ``7``, ``-3.0000`` or ``+2``; null for anything else."""
+    trimmed = pl.col(column).str.strip_chars()
+    number = trimmed.str.extract(r"^([+-]?\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)
+    return pl.when(number.abs() <= LARGEST_QUANTITY).then(number)
+
+
+def _is_fraction(column: str) -> pl.Expr:
+    """Whether a text is a number with a part of a shoe in it, such as ``0.5`` or ``-.25``."""
+    return pl.col(column).str.strip_chars().str.contains(r"^[+-]?\d*\.\d*[1-9]\d*$")
+
+
+def _own_fate() -> pl.Expr:
+    """The fate of a row by its own values; duplicates need the others and come after."""
+    rules = (
+        ("blank_upc", pl.col("upc").str.strip_chars() == ""),
+        ("invalid_upc", pl.col("gtin").is_null()),
+        ("inactive", pl.col("product_id").is_null()),
+        ("unknown_facility", pl.col("facility_id").is_null()),
+        ("blank_quantity", pl.col("quantity").str.strip_chars() == ""),
+        ("fractional_quantity", pl.col("fraction")),
+        ("invalid_quantity", pl.col("whole").is_null()),
+    )
+    return pl.coalesce(*[pl.when(broken).then(pl.lit(name)) for name, broken in rules], pl.lit("kept"))

@@ -1,0 +1,53 @@
+"""The embedded OMS's poll of its SFTP folders: take what lies there, import it, move it to ``archive/`` or ``error/``.
+
+Belongs here: the life of a file in the inbox. Does not: what an import does (``oms/imports``).
+
+Resets go before variances, as HotWax's jobs are ordered; within a kind the oldest name goes first.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from rpsync_assets.core.errors import BadFileError
+from rpsync_assets.oms.imports import import_reset, import_variance, log_failed_import
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The folders as the OMS's own machine sees them."""
+
+    engine: Engine
+    reset_inventory: Path
+    inventory_variance: Path
+
+    def poll(self, now: datetime) -> None:
+        """Import everything that is there."""
+        for folder, importer in ((self.reset_inventory, import_reset), (self.inventory_variance, import_variance)):
+            for file in sorted(folder.glob("*.csv")):
+                self._take_in(file, importer is import_reset, now)
+
+    def _take_in(self, file: Path, reset: bool, now: datetime) -> None:  # noqa: FBT001
+        content = file.read_bytes()
+        importer = import_reset if reset else import_variance
+        try:
+            done = importer(self.engine, file.name, content, now)
+        except BadFileError as error:
+            _log.warning("the OMS refused %s: %s", file.name, error)
+            log_failed_import(self.engine, file.name, content, now, reset=reset)
+            _move(file, "error")
+            return
+        if not done.already:
+            _log.info("the OMS imported %s: %d rows, %d failed", file.name, done.total, done.failed)
+        _move(file, "archive")
+
+
+def _move(file: Path, to: str) -> None:
+    place = file.parent / to
+    place.mkdir(exist_ok=True, mode=0o700)
+    file.replace(place / file.name)

@@ -1,0 +1,65 @@
+"""The two dimensions of the graph: the business date and the product store.
+
+Belongs here: partition definitions, keys and their meaning. Does not: jobs or schedules.
+
+One zone per date dimension is all Dagster has, so the dates are those of the easternmost zone: every store's today is
+always among them. Whether a date has begun in the store's own zone the assets ask themselves (``refuse_future``).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from rpsync_assets.core.errors import NotYetError
+
+EASTERNMOST = "Pacific/Kiritimati"
+FIRST_DATE = "2025-01-01"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One business date of one product store."""
+
+    day: date
+    store: str
+
+    @property
+    def key(self) -> dg.MultiPartitionKey:
+        """The partition key that Dagster shows as ``2026-03-10|US``."""
+        return dg.MultiPartitionKey({"business_date": self.day.isoformat(), "product_store": self.store})
+
+    @classmethod
+    def of(cls, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> "Slot":
+        """The slot of a run; the key is parsed, as Dagster hands out plain text for runs without dimension tags."""
+        day, _, store = str(context.partition_key).partition("|")
+        return cls(date.fromisoformat(day), store)
+
+    def refuse_future(self, zone: ZoneInfo) -> None:
+        """A date that has not begun where the store is has no file and no list.
+
+        Raises:
+            NotYetError: it has not begun.
+        """
+        today = datetime.now(UTC).astimezone(zone).date()
+        if self.day > today:
+            raise NotYetError(
+                f"{self.day} has not begun at {self.store} ({zone.key}), where it is {today}",
+                "Choose a date that has begun there, or wait",
+            )
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The definitions for a set of stores."""
+
+    day_x_store: dg.MultiPartitionsDefinition
+    store: dg.StaticPartitionsDefinition
+
+
+def build_partitions(stores: list[str]) -> Partitions:
+    """Definitions for these product stores."""
+    by_store = dg.StaticPartitionsDefinition(stores)
+    by_day = dg.DailyPartitionsDefinition(start_date=FIRST_DATE, timezone=EASTERNMOST, end_offset=1)
+    return Partitions(dg.MultiPartitionsDefinition({"business_date": by_day, "product_store": by_store}), by_store)

@@ -1,0 +1,283 @@
+"""Our own small memory: what we delivered, and which reset rows the OMS accepted.
+
+Belongs here: the rows that make deliveries exactly-once. Does not: the OMS's data, or tables an analyst reads.
+
+Exactly-once is a unique row taken before anything is sent: (store, day, kind, generation, part). Queue limits and run
+keys of Dagster are tidiness only, an impatient second click goes past them (dagster.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Literal
+
+import polars as pl
+from sqlalchemy import (
+    Column,
+    Date,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rpsync_assets.resources.databases import open_engine
+
+Kind = Literal["reset", "variance"]
+
+_metadata = MetaData()
+
+_deliveries = Table(
+    "deliveries",
+    _metadata,
+    Column("id", Integer, primary_key=True),
+    Column("product_store", String(40), nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("file_name", String(255), nullable=False),
+    Column("folder", String(255), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("snapshot_at", DateTime, nullable=False),
+    Column("taken_at", DateTime, nullable=False),
+    Column("delivered_at", DateTime),
+    Column("run_id", String(64), nullable=False),
+    UniqueConstraint("product_store", "business_date", "kind", "generation", "part"),
+)
+
+_accepted = Table(
+    "accepted_rows",
+    _metadata,
+    Column("product_store", String(40), primary_key=True),
+    Column("facility_id", String(40), primary_key=True),
+    Column("product_id", String(40), primary_key=True),
+    Column("upca", String(60), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("snapshot_at", DateTime, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("log_id", String(40), nullable=False),
+    # The generation of the variance that settled this row; empty while one is due.
+    Column("settled_at", DateTime),
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One file sent, or about to be sent."""
+
+    product_store: str
+    business_date: date
+    kind: Kind
+    generation: int
+    part: int
+    parts: int
+    digest: str
+    file_name: str
+    folder: str
+    rows: int
+    bytes: int
+    snapshot_at: datetime
+    run_id: str
+    delivered_at: datetime | None = None
+
+    @property
+    def remote_path(self) -> str:
+        """Where the file went on the server."""
+        return f"{self.folder}/{self.file_name}"
+
+
+@dataclass(frozen=True)
+class State:
+    """The state database."""
+
+    url: str
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The open database; file and tables are made on first use, not when the code location loads."""
+        engine = open_engine(self.url, create=True)
+        _metadata.create_all(engine)
+        return engine
+
+    def generation_of(self, store: str, day: date, digest: str) -> int:
+        """The generation of a reset's content: the one it had before, else the next of that store and day."""
+        with self.engine.connect() as connection:
+            ours = and_(
+                _deliveries.c.product_store == store,
+                _deliveries.c.business_date == day,
+                _deliveries.c.kind == "reset",
+            )
+            known = connection.execute(
+                select(_deliveries.c.generation).where(ours, _deliveries.c.digest == digest)
+            ).scalar()
+            if known is not None:
+                return int(known)
+            newest = connection.execute(select(func.max(_deliveries.c.generation)).where(ours)).scalar()
+            return int(newest or 0) + 1
+
+    def deliveries(self, store: str, day: date, kind: Kind, generation: int | None = None) -> list[Delivery]:
+        """What was taken for delivery, by generation and part."""
+        query = select(_deliveries).where(
+            _deliveries.c.product_store == store, _deliveries.c.business_date == day, _deliveries.c.kind == kind
+        )
+        if generation is not None:
+            query = query.where(_deliveries.c.generation == generation)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_deliveries.c.generation, _deliveries.c.part)).mappings().all()
+        return [_delivery(dict(row)) for row in rows]
+
+    def newest_reset(self, store: str) -> Delivery | None:
+        """The delivered reset with the newest snapshot."""
+        query = (
+            select(_deliveries)
+            .where(_deliveries.c.product_store == store, _deliveries.c.kind == "reset")
+            .order_by(_deliveries.c.snapshot_at.desc(), _deliveries.c.generation.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _delivery(dict(row))
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Write down what will be sent, all or nothing; a twin that was first makes this fail.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: somebody else took one of them.
+        """
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(
+                insert(_deliveries),
+                [
+                    {
+                        **{name: getattr(delivery, name) for name in Delivery.__dataclass_fields__},
+                        "snapshot_at": _naive(delivery.snapshot_at),
+                        "delivered_at": _naive(delivery.delivered_at) if delivery.delivered_at else None,
+                        "taken_at": _naive(datetime.now(UTC)),
+                    }
+                    for delivery in deliveries
+                ],
+            )
+
+    def mark_delivered(self, delivery: Delivery, at: datetime) -> None:
+        """The file lies under its final name on the server."""
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(
+                update(_deliveries)
+                .where(
+                    _deliveries.c.product_store == delivery.product_store,
+                    _deliveries.c.business_date == delivery.business_date,
+                    _deliveries.c.kind == delivery.kind,
+                    _deliveries.c.generation == delivery.generation,
+                    _deliveries.c.part == delivery.part,
+                )
+                .values(delivered_at=_naive(at))
+            )
+
+    def accept(self, store: str, day: date, rows: pl.DataFrame) -> None:
+        """Remember accepted reset rows; a row only replaces one of an older snapshot, or of an older generation of it.
+
+        Args:
+            store: the product store.
+            day: the business date of the receipt.
+            rows: ``facility_id``, ``product_id``, ``upca``, ``quantity``, ``snapshot_at``, ``generation``, ``log_id``.
+        """
+        if rows.is_empty():
+            return
+        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
+        statement = dialect.insert(_accepted)
+        new = statement.excluded
+        newer = or_(
+            new.snapshot_at > _accepted.c.snapshot_at,
+            and_(new.snapshot_at == _accepted.c.snapshot_at, new.generation > _accepted.c.generation),
+        )
+        changed = {
+            column.name: new[column.name]
+            for column in _accepted.c
+            if not column.primary_key and column.name != "settled_at"
+        }
+        statement = statement.on_conflict_do_update(
+            index_elements=[column.name for column in _accepted.primary_key],
+            set_={**changed, "settled_at": None},
+            where=newer,
+        )
+        values = rows.select(
+            pl.lit(store).alias("product_store"),
+            "facility_id",
+            "product_id",
+            "upca",
+            "quantity",
+            pl.col("snapshot_at").dt.replace_time_zone(None),
+            "generation",
+            pl.lit(day).alias("business_date"),
+            "log_id",
+            pl.lit(None, dtype=pl.Datetime).alias("settled_at"),
+        ).to_dicts()
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(statement, values)
+
+    def accepted_without_variance(self, store: str, day: date, generation: int) -> pl.DataFrame:
+        """The accepted rows of one reset whose variance is still due; a newer reset of the key has voided the rest."""
+        columns = ("facility_id", "product_id", "upca", "quantity", "snapshot_at", "generation")
+        query = select(*(_accepted.c[name] for name in columns)).where(
+            _accepted.c.product_store == store,
+            _accepted.c.business_date == day,
+            _accepted.c.generation == generation,
+            _accepted.c.settled_at.is_(None),
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return pl.DataFrame(
+            [tuple(row) for row in rows],
+            orient="row",
+            schema={
+                "facility_id": pl.String,
+                "product_id": pl.String,
+                "upca": pl.String,
+                "quantity": pl.Int64,
+                "snapshot_at": pl.Datetime("us"),
+                "generation": pl.Int64,
+            },
+        ).with_columns(pl.col("snapshot_at").dt.replace_time_zone("UTC"))
+
+    def settle(self, store: str, day: date, generation: int, at: datetime) -> None:
+        """The variance of a reset went out (or none was due): its rows owe nothing any more."""
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(
+                update(_accepted)
+                .where(
+                    _accepted.c.product_store == store,
+                    _accepted.c.business_date == day,
+                    _accepted.c.generation == generation,
+                    _accepted.c.settled_at.is_(None),
+                )
+                .values(settled_at=_naive(at))
+            )
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _delivery(row: dict[str, object]) -> Delivery:
+    values = {name: row[name] for name in Delivery.__dataclass_fields__}
+    for name in ("snapshot_at", "delivered_at"):
+        moment = values[name]
+        if isinstance(moment, datetime):
+            values[name] = moment.replace(tzinfo=UTC)
+    return Delivery(**values)  # type: ignore[arg-type]

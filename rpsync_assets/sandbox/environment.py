@@ -1,0 +1,119 @@
+"""A running sandbox: the world is made, the SFTP server answers, the settings are written.
+
+Belongs here: what a command needs in its environment to work on the sandbox. Does not: running the graph (``demo``).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rpsync_assets.core.errors import SetupError
+from rpsync_assets.resources.private import private_folder, promoted
+from rpsync_assets.sandbox.morning import play_morning
+from rpsync_assets.sandbox.played_mornings import Morning
+from rpsync_assets.sandbox.sftp_server import SftpEndpoint, serving
+from rpsync_assets.sandbox.sizes import Size
+from rpsync_assets.sandbox.stores import ROSTER, SandboxStore
+from rpsync_assets.sandbox.world import World, prepare, store_ids
+from rpsync_assets.settings import CONFIG_VARIABLE, DATA_DIR_VARIABLE
+
+DAGSTER_HOME = "DAGSTER_HOME"
+
+DAGSTER_YAML = """\
+# Made by the sandbox. Nothing is reported to anybody, and runs start at once.
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_queue: {dequeue_interval_seconds: 1}
+run_monitoring: {enabled: true, max_runtime_seconds: 7200}
+python_logs:
+  managed_python_loggers: [rpsync_assets]
+  python_log_level: INFO
+concurrency:
+  runs:
+    max_concurrent_runs: 4
+    tag_concurrency_limits:
+      - {key: dagster/partition, value: {applyLimitPerUniqueValue: true}, limit: 1}
+"""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What runs, and the environment variables with which a command finds it."""
+
+    world: World
+    variables: dict[str, str]
+    mornings: dict[str, Morning]
+
+
+@contextmanager
+def running(
+    data_dir: Path, size: Size, seed: int, stores: Sequence[SandboxStore], day: date | None = None
+) -> Iterator[Environment]:
+    """Make or extend the world in a data folder, play the morning of each store, and serve it while the block runs.
+
+    Args:
+        data_dir: the data folder.
+        size: how large the world is.
+        seed: what it is made from.
+        stores: whose mornings to play.
+        day: the business date; each store's own today if None.
+
+    Raises:
+        SetupError: the date has not begun at a store, or the folder holds another world.
+    """
+    private_folder(data_dir)
+    days = {store.store_id: _begun(store, day) for store in stores}
+    world = prepare(data_dir / "sandbox", size, seed, stores)
+    mornings = {store.store_id: play_morning(world, store, days[store.store_id]) for store in stores}
+    with serving(world.folder) as endpoint:
+        config = _write_settings(world, endpoint)
+        home = private_folder(data_dir / "dagster")
+        with promoted(home / "dagster.yaml") as handle:
+            handle.write(DAGSTER_YAML.encode())
+        variables = {
+            CONFIG_VARIABLE: str(config),
+            DATA_DIR_VARIABLE: str(data_dir.resolve()),
+            "RPSYNC_SFTP_PASSWORD": endpoint.password,
+            DAGSTER_HOME: str(home.resolve()),
+        }
+        yield Environment(world, variables, mornings)
+
+
+def _begun(store: SandboxStore, day: date | None) -> date:
+    today = datetime.now(UTC).astimezone(store.zone).date()
+    if day is not None and day > today:
+        raise SetupError(f"{day} has not begun at {store.store_id}, where it is {today}", "Choose an earlier date")
+    return day or today
+
+
+def _write_settings(world: World, endpoint: SftpEndpoint) -> Path:
+    """Settings for all stores of the world, with the running server's address."""
+    known = set(store_ids(world))
+    stores = "".join(
+        f'[stores.{store.store_id}]\ntime_zone = "{store.time_zone}"\nchannel = "{store.store_id}_ONLINE"\n\n'
+        for store in ROSTER
+        if store.store_id in known
+    )
+    text = f"""\
+# Written by the sandbox at every start.
+{stores}[sftp]
+host = "{endpoint.host}"
+port = {endpoint.port}
+username = "{endpoint.username}"
+known_hosts = "{endpoint.known_hosts.name}"
+settle_seconds = 0.5
+
+[oms]
+kind = "embedded"
+database = "{world.database_path.name}"
+sftp_root = "{world.sftp_root.name}"
+
+[shopify]
+available = "{world.shopify_counts.name}"
+"""
+    path = world.folder / "rpsync.toml"
+    with promoted(path) as handle:
+        handle.write(text.encode())
+    return path

@@ -1,0 +1,213 @@
+"""rpsync.toml + secrets from the environment -> one frozen, validated object.
+
+Belongs here: every setting, its default and the reason of the default. Does not: anything that opens, connects or
+decides. A secret is only ever read from the environment and never printed.
+
+Where the settings come from: the file named by ``RPSYNC_CONFIG``, else ``rpsync.toml`` in the working folder, else the
+sandbox's (``sandbox/rpsync.toml`` in this package), so that the code location loads on a bare clone.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from rpsync_assets.core.errors import SetupError
+from rpsync_assets.core.names import DEFAULT_FILE_PATTERN
+
+CONFIG_VARIABLE = "RPSYNC_CONFIG"
+DATA_DIR_VARIABLE = "RPSYNC_DATA_DIR"
+SANDBOX_CONFIG = Path(__file__).parent / "sandbox" / "rpsync.toml"
+
+
+class _Section(BaseModel):
+    """A table of the file: frozen, and a key nobody knows is an error rather than a silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnNames(_Section):
+    """How this store's export names the three columns we need; case and spaces do not matter."""
+
+    store_code: str = "store_code"
+    upc: str = "upc"
+    quantity: str = "qty"
+
+
+class StoreSettings(_Section):
+    """One product store; its id in the OMS is its name in the file."""
+
+    time_zone: str
+    channel: str = Field(description="FACILITY_GROUP_ID of the channel group that the online location sells from")
+    # Retail Pro sends ADOC's stores what changed (S001); a store that gets everything says "full".
+    file_kind: Literal["delta", "full"] = "delta"
+    file_pattern: str = DEFAULT_FILE_PATTERN
+    columns: ColumnNames = ColumnNames()
+    # A file cut inside its last number reads 10 as 1; only a final line end shows that it is whole.
+    final_line_end: bool = True
+    export_minutes: int = Field(default=0, ge=0)
+    invoice_lag_minutes: int = Field(default=0, ge=0)
+    # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
+    most_failed_share: float = Field(default=0.01, ge=0, le=1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"'{name}' is not a time zone such as America/New_York") from error
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The store's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def invoice_lag(self) -> timedelta:
+        """How long after an order is completed Retail Pro books its invoice."""
+        return timedelta(minutes=self.invoice_lag_minutes)
+
+
+class SftpSettings(_Section):
+    """The SFTP server that Retail Pro writes to and HotWax reads from."""
+
+    host: str
+    port: int = 22
+    username: str
+    known_hosts: Path
+    incoming: str = "retailpro/incoming"
+    reset_inventory: str = "hotwax/reset-inventory"
+    inventory_variance: str = "hotwax/inventory-variance"
+    # A file whose size and time stand still for this long is taken to be whole.
+    settle_seconds: float = Field(default=5.0, ge=0)
+    timeout_seconds: float = Field(default=30.0, gt=0)
+
+
+class OmsSettings(_Section):
+    """The OMS. ``embedded`` is our own on SQLite, reading its inbox from the folder that the SFTP server shows."""
+
+    kind: Literal["embedded"] = "embedded"
+    database: Path = Path("oms.sqlite")
+    sftp_root: Path = Path("sftp")
+
+
+class ShopifySettings(_Section):
+    """Shopify's side. Until publishing is built, counts come from an inventory export and nothing is ever sent."""
+
+    available: Path | None = None
+
+
+class Secrets(_Section):
+    """What only the environment may hold."""
+
+    sftp_password: SecretStr | None = None
+    sftp_key_file: Path | None = None
+    oms_database_url: SecretStr | None = None
+    state_database_url: SecretStr | None = None
+
+
+class Settings(_Section):
+    """Everything the product can be told."""
+
+    data_dir: Path = Path("data")
+    stores: dict[str, StoreSettings]
+    sftp: SftpSettings
+    oms: OmsSettings = OmsSettings()
+    shopify: ShopifySettings = ShopifySettings()
+    secrets: Secrets = Secrets()
+
+    @field_validator("stores")
+    @classmethod
+    def _plain_ids(cls, stores: dict[str, StoreSettings]) -> dict[str, StoreSettings]:
+        for store in stores:
+            # Dagster's partition keys cannot hold these, and file names cannot hold a slash.
+            if not store or set(store) & set("|,[]/\\ "):
+                raise ValueError(f"store id '{store}' must be without spaces and | , [ ] / \\")
+        if not stores:
+            raise ValueError("at least one [stores.<id>] is needed")
+        return stores
+
+    def store(self, store: str) -> StoreSettings:
+        """The settings of one product store."""
+        if store not in self.stores:
+            raise SetupError(
+                f"Product store '{store}' is not in the settings, which know {', '.join(self.stores)}",
+                f"Add [stores.{store}] to rpsync.toml",
+            )
+        return self.stores[store]
+
+    @property
+    def oms_database_url(self) -> str:
+        """Where the OMS database is; the environment goes before the file."""
+        if self.secrets.oms_database_url is not None:
+            return self.secrets.oms_database_url.get_secret_value()
+        return f"sqlite:///{self.oms.database}"
+
+    @property
+    def state_database_url(self) -> str:
+        """Where our own small database is."""
+        if self.secrets.state_database_url is not None:
+            return self.secrets.state_database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'state.sqlite'}"
+
+
+def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: the environment.
+        folder: the working folder, for ``rpsync.toml`` and a relative data folder.
+
+    Raises:
+        SetupError: the file is missing, is not TOML, or has a value that cannot be.
+    """
+    named = environ.get(CONFIG_VARIABLE)
+    usual = folder / "rpsync.toml"
+    path = Path(named) if named else usual if usual.exists() else SANDBOX_CONFIG
+    if not path.exists():
+        raise SetupError(f"{CONFIG_VARIABLE} names {path}, which does not exist", "Copy rpsync.example.toml there")
+    data_dir = environ.get(DATA_DIR_VARIABLE)
+    # The packaged sandbox settings describe a world that lies in the data folder, not beside the package's code.
+    base = path.resolve().parent if path != SANDBOX_CONFIG else (folder / (data_dir or "data") / "sandbox").resolve()
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+        settings = Settings.model_validate({**raw, "secrets": _secrets(environ)})
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise SetupError(f"{path.name} cannot be used: {_first_line(error)}", f"Correct {path}") from error
+    return _with_absolute_paths(settings, base=base, data_dir=folder / data_dir if data_dir else None)
+
+
+def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    names = ("sftp_password", "sftp_key_file", "oms_database_url", "state_database_url")
+    return {name: environ[variable] for name in names if (variable := f"RPSYNC_{name.upper()}") in environ}
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        # Never the input: a secret could stand in it.
+        first = error.errors(include_input=False, include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)
+
+
+def _with_absolute_paths(settings: Settings, *, base: Path, data_dir: Path | None) -> Settings:
+    """Paths in the file are relative to the file; the data folder of the environment is relative to where we work."""
+    shopify_counts = settings.shopify.available
+    return settings.model_copy(
+        update={
+            "data_dir": (data_dir or base / settings.data_dir).resolve(),
+            "sftp": settings.sftp.model_copy(update={"known_hosts": base / settings.sftp.known_hosts}),
+            "oms": settings.oms.model_copy(
+                update={"database": base / settings.oms.database, "sftp_root": base / settings.oms.sftp_root}
+            ),
+            "shopify": settings.shopify.model_copy(
+                update={"available": base / shopify_counts if shopify_counts else None}
+            ),
+        }
+    )
