@@ -36,11 +36,10 @@ def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
         slot = Slot.of(context)
         try:
             log_ids = tables.read("reset_import", slot)["log_id"].unique().to_list()
-            snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
             lag = settings.store(slot.store).invoice_lag
             with oms.read() as reader:
                 stock = reader.stock_of_reset(log_ids)
-                unreported = reader.unreported_shipments(slot.store, snapshot_at, lag)
+                unreported = reader.unreported_shipments(slot.store, stock["snapshot_at"].unique(), lag)
         except RpsyncError as error:
             raise failure(error) from error
         differing = compare_with_retail_pro(stock, unreported).filter(pl.col("difference") != 0)

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
-from rpsync_assets.assets.metadata import counted, described
+from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
@@ -79,22 +79,23 @@ def reset_import(
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[EmbeddedOms],
     state: dg.ResourceParam[State],
-    tables: dg.ResourceParam[Tables],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The OMS's receipt for the reset: which rows it applied, with which difference, at what moment.
 
     A row is applied, unchanged (it agreed already), superseded (a newer count was there), or failed with a reason. Rows
-    that were applied or unchanged are accepted: only they get a variance.
+    that were applied or unchanged are accepted: only they get a variance. If the day had several files, the rows of all
+    of them stand here, by generation.
     """
     slot = Slot.of(context)
-    snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
+    snapshot_at = recorded_snapshot(context, "filtered_reset_parts")
+    delivered = state.deliveries(slot.store, slot.day, "reset")
     oms.import_delivered()
     with oms.read() as reader:
-        logs = [reader.finished_import(name) for name in filtered_reset_parts["file_name"]]
+        logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
         received = [reader.reset_rows(log.log_id) for log in logs]
     rows = pl.concat(received) if received else pl.DataFrame(schema=RESET_ROW_SCHEMA)
     verdict = guards.import_complete(
-        delivered=int(filtered_reset_parts["rows"].sum()),
+        delivered=sum(delivery.rows for delivery in delivered),
         reported=sum(log.total_rows for log in logs),
         failed=sum(log.failed_rows for log in logs),
         most_failed_share=settings.store(slot.store).most_failed_share,

@@ -1,18 +1,22 @@
-"""What every materialization tells the analyst: how many rows, and what they look like.
+"""What every materialization tells the analyst: how many rows, what they look like, as of which snapshot.
 
-Belongs here: building metadata values. Does not: deciding numbers.
+Belongs here: building metadata values, and reading back what an earlier one said. Does not: deciding numbers.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from rpsync_assets.core.errors import NotYetError
+
 PREVIEW_ROWS = 10
+SNAPSHOT = "snapshot at"
 
 
-def described(frame: pl.DataFrame, **more: object) -> dict[str, object]:
+def described(frame: pl.DataFrame, **more: object) -> dict[str, Any]:
     """Row count, a ten-row preview, and further numbers; moments are shown as moments."""
     return {
         "dagster/row_count": frame.height,
@@ -42,3 +46,21 @@ def as_markdown(frame: pl.DataFrame) -> str:
         tbl_width_chars=10_000,
     ):
         return str(frame)
+
+
+def recorded_snapshot(context: dg.AssetExecutionContext, name: str) -> datetime:
+    """As of which snapshot an asset of this partition was last materialized; a table without rows cannot tell.
+
+    Raises:
+        NotYetError: it was never materialized here.
+    """
+    found = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(name), asset_partitions=[str(context.partition_key)]), limit=1
+    ).records
+    materialization = found[0].asset_materialization if found else None
+    if materialization is None or SNAPSHOT not in materialization.metadata:
+        raise NotYetError(
+            f"It is not on record as of which snapshot {name} of {context.partition_key} is",
+            f"Materialize {name} of this partition again",
+        )
+    return datetime.fromtimestamp(float(materialization.metadata[SNAPSHOT].value), UTC)  # type: ignore[arg-type]

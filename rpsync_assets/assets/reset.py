@@ -13,7 +13,7 @@ import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
-from rpsync_assets.assets.metadata import counted, described
+from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.retail_pro import column_map
 from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards
@@ -141,13 +141,13 @@ def filtered_reset_parts(
     day without rows is held until a person releases it.
     """
     slot = Slot.of(context)
-    raw = tables.read("raw_reset_file", slot).row(0, named=True)
-    accounting = read_accounting(tables.read(ACCOUNTING, slot))
+    snapshot_at = recorded_snapshot(context, "filtered_reset")
+    lines, accounting = read_accounting(tables.read(ACCOUNTING, slot))
     parts = split(filtered_reset)
     checks = require(
         [
-            guards.rows_accounted_for(accounting, lines=raw["rows"]),
-            *fit_to_deliver(filtered_reset, raw["rows"]),
+            guards.rows_accounted_for(accounting, lines=lines),
+            *fit_to_deliver(filtered_reset, lines),
             guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
         ],
         release=config.release,
@@ -168,7 +168,7 @@ def filtered_reset_parts(
         kind="reset",
         generation=generation,
         digest=digest,
-        snapshot_at=raw["snapshot_at"],
+        snapshot_at=snapshot_at,
         folder=sftp.reset_inventory,
         parcels=parcels,
     )
@@ -182,7 +182,7 @@ def filtered_reset_parts(
         value=table,
         check_results=checks,
         metadata={
-            **described(table, snapshot_at=raw["snapshot_at"]),
+            **described(table, snapshot_at=snapshot_at),
             "dagster/row_count": filtered_reset.height,
             "bytes": int(table["bytes"].sum()),
             "generation": generation,
@@ -210,12 +210,12 @@ def accounting_table(accounting: Accounting, *, lines: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"fate": pl.String, "rows": pl.Int64}, orient="row")
 
 
-def read_accounting(table: pl.DataFrame) -> Accounting:
-    """The accounting that ``accounting_table`` wrote down."""
+def read_accounting(table: pl.DataFrame) -> tuple[int, Accounting]:
+    """The lines on arrival and the accounting that ``accounting_table`` wrote down."""
     counts = dict(table.iter_rows())
     rejected = {reason: counts[f"rejected: {reason}"] for reason in REASONS}
     read = counts["kept"] + counts["inactive"] + sum(rejected.values())
-    return Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
+    return counts["lines"], Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
 
 
 def _refuse_overtaking(shipment: Shipment, state: State, sftp: Sftp, session: SftpSession) -> None:

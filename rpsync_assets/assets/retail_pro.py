@@ -20,7 +20,7 @@ from rpsync_assets.core.arrival import choose
 from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, read_header
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.landing import Arrival, Landing, first_line
+from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
 from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings, StoreSettings
@@ -126,7 +126,7 @@ def _landed_before(tables: Tables, slot: Slot, file: RemoteFile, path: Path) -> 
     except NotYetError:
         return None
     same = (before["file_name"], before["bytes"], before["modified_at"]) == (file.name, file.size, file.modified_at)
-    if not same or not path.exists() or path.stat().st_size != file.size:
+    if not same or checksum(path) != before["sha256"]:
         return None
     return before["rows"], before["sha256"]
 

@@ -3,6 +3,8 @@
 Belongs here: shopify_feed, shopify_full_reset, shopify_delta. Does not: targets and differences (``core/feed``).
 """
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -95,7 +97,7 @@ def _feed_guards(feed: pl.DataFrame) -> list[guards.Verdict]:
     ]
 
 
-def _receipt(table: pl.DataFrame) -> dict[str, object]:
+def _receipt(table: pl.DataFrame) -> dict[str, Any]:
     counts = dict(table.group_by("outcome").len().iter_rows())
     changed = table.filter(pl.col("difference") != 0)
     return {

@@ -11,10 +11,9 @@ import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
-from rpsync_assets.assets.metadata import described
+from rpsync_assets.assets.metadata import described, recorded_snapshot
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
-from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import content_digest, variance_name
 from rpsync_assets.core.parts import LOCATION
 from rpsync_assets.core.variance import VARIANCE_SCHEMA, to_csv, variance_due
@@ -26,8 +25,6 @@ from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
 
-SNAPSHOT = "snapshot at"
-
 
 @asset(group="variance", kinds={"sql"})
 def unreported_shipments(
@@ -35,6 +32,7 @@ def unreported_shipments(
     raw_reset_file: pl.DataFrame,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[EmbeddedOms],
+    state: dg.ResourceParam[State],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Shipped items that Retail Pro had not been told of when it counted: one row per shipped line, with its order.
 
@@ -42,16 +40,20 @@ def unreported_shipments(
     """
     slot = Slot.of(context)
     snapshot_at: datetime = raw_reset_file["snapshot_at"].item()
+    # Rows of an earlier file of the same day whose variance is still due were counted at that file's moment.
+    still_due = state.accepted_without_variance(slot.store, slot.day)["snapshot_at"].unique().to_list()
     with oms.read() as reader:
-        shipped = reader.unreported_shipments(slot.store, snapshot_at, settings.store(slot.store).invoice_lag)
+        lag = settings.store(slot.store).invoice_lag
+        shipped = reader.unreported_shipments(slot.store, [snapshot_at, *still_due], lag)
+    current = shipped.filter(pl.col("snapshot_at") == snapshot_at)
     return dg.MaterializeResult(
         value=shipped,
         metadata={
             **described(shipped, snapshot_at=snapshot_at),
-            "units": int(shipped["quantity"].sum()),
-            "orders": shipped["order_id"].n_unique(),
-            "lines of products with several current UPCAs": shipped.filter(pl.col("current_upcas") > 1).height,
-            "lines of products without a current UPCA": shipped.filter(pl.col("current_upcas") == 0).height,
+            "units": int(current["quantity"].sum()),
+            "orders": current["order_id"].n_unique(),
+            "lines of products with several current UPCAs": current.filter(pl.col("current_upcas") > 1).height,
+            "lines of products without a current UPCA": current.filter(pl.col("current_upcas") == 0).height,
         },
     )
 
@@ -80,7 +82,7 @@ def variance_file(
     the receipt says so.
     """
     slot = Slot.of(context)
-    raw = tables.read("raw_reset_file", slot).row(0, named=True)
+    snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
     if reset_import.is_empty():
         generation, table = 0, pl.DataFrame(schema=VARIANCE_SCHEMA)
     else:
@@ -89,18 +91,18 @@ def variance_file(
         table = (
             tables.read("variance_file", slot)
             if sent_before
-            else variance_due(unreported_shipments, state.accepted_without_variance(slot.store, slot.day, generation))
+            else variance_due(unreported_shipments, state.accepted_without_variance(slot.store, slot.day))
         )
     checks = require(
         [
-            guards.variance_keys_within_reset(table, filtered_reset),
+            # The day's reset is what was imported for the day: an earlier file's rows count too.
+            guards.variance_keys_within_reset(table, reset_import, filtered_reset),
             guards.variance_reset_same_day(
                 partition=f"{slot.store} {slot.day}",
-                expected=raw["snapshot_at"],
+                expected=snapshot_at,
                 found={
-                    "unreported_shipments": recorded_snapshot(context, "unreported_shipments"),
-                    "filtered_reset": recorded_snapshot(context, "filtered_reset"),
-                    "reset_import": recorded_snapshot(context, "reset_import"),
+                    name: recorded_snapshot(context, name)
+                    for name in ("unreported_shipments", "filtered_reset", "reset_import")
                 },
             ),
         ]
@@ -113,7 +115,7 @@ def variance_file(
             kind="variance",
             generation=generation,
             digest=content_digest([content]),
-            snapshot_at=raw["snapshot_at"],
+            snapshot_at=snapshot_at,
             folder=sftp.inventory_variance,
             parcels=[Parcel(name, content, table.height)] if table.height else [],
         ),
@@ -125,7 +127,7 @@ def variance_file(
         value=table,
         check_results=checks,
         metadata={
-            **described(table, snapshot_at=raw["snapshot_at"]),
+            **described(table, snapshot_at=snapshot_at),
             "units": int(-table["available_delta"].sum()),
             "generation": generation,
             "remote path": ", ".join(delivery.remote_path for delivery in sent.deliveries) or "no file was needed",
@@ -136,21 +138,3 @@ def variance_file(
 
 def _keep(tables: Tables, slot: Slot, table: pl.DataFrame) -> None:
     tables.write("variance_file", str(slot.key), table)
-
-
-def recorded_snapshot(context: dg.AssetExecutionContext, name: str) -> datetime:
-    """As of which snapshot an asset of this partition was last materialized; a table without rows cannot tell.
-
-    Raises:
-        NotYetError: it was never materialized here.
-    """
-    found = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(name), asset_partitions=[str(context.partition_key)]), limit=1
-    ).records
-    materialization = found[0].asset_materialization if found else None
-    if materialization is None or SNAPSHOT not in materialization.metadata:
-        raise NotYetError(
-            f"It is not on record as of which snapshot {name} of {context.partition_key} is",
-            f"Materialize {name} of this partition again",
-        )
-    return datetime.fromtimestamp(float(materialization.metadata[SNAPSHOT].value), UTC)  # type: ignore[arg-type]

@@ -159,10 +159,10 @@ def import_complete(*, delivered: int, reported: int, failed: int, most_failed_s
     )
 
 
-def variance_keys_within_reset(variance: pl.DataFrame, filtered: pl.DataFrame) -> Verdict:
+def variance_keys_within_reset(variance: pl.DataFrame, *resets: pl.DataFrame) -> Verdict:
     """S001: only items that are in that day's reset may be deducted."""
     key = ["facility_id", "upca"]
-    strangers = variance.join(filtered, on=key, how="anti").height
+    strangers = variance.join(pl.concat([reset.select(key) for reset in resets]), on=key, how="anti").height
     return Verdict(
         name="variance_keys_within_reset",
         passed=strangers == 0,

@@ -35,8 +35,12 @@ UNREPORTED_SCHEMA = {
     "issued_at": pl.Datetime("us", "UTC"),
     "evidence": pl.String,
     "current_upcas": pl.Int64,
+    "snapshot_at": pl.Datetime("us", "UTC"),
 }
 """One row per issuance (or completed item) that Retail Pro had not been told of at the snapshot."""
+
+RESET_ROW = ["facility_id", "product_id", "snapshot_at"]
+"""What a variance belongs to: a key's count as of one moment. Two files of a day have two moments."""
 
 VARIANCE_SCHEMA = {
     "facility_id": pl.String,
@@ -53,7 +57,7 @@ def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFra
     """The variance of one reset: minus the unreported units of each accepted key, keys without any left out.
 
     Args:
-        unreported: ``UNREPORTED_SCHEMA``, as of the snapshot of the same reset.
+        unreported: ``UNREPORTED_SCHEMA``, as of each snapshot that stands in ``accepted``.
         accepted: accepted rows that have no variance yet: ``facility_id``, ``product_id``, ``upca``, ``snapshot_at``,
             ``generation``; unique by facility and product.
 
@@ -61,11 +65,11 @@ def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFra
         ``VARIANCE_SCHEMA``, one row per key, ``available_delta`` below zero, sorted by facility and UPCA. ``upca`` is
         the accepted row's, so a product with two current UPCAs is deducted once.
     """
-    units = unreported.group_by("facility_id", "product_id").agg(
+    units = unreported.group_by(RESET_ROW).agg(
         pl.col("quantity").sum().alias("units"), pl.col("order_id").n_unique().alias("orders")
     )
     return (
-        accepted.join(units, on=["facility_id", "product_id"], how="inner")
+        accepted.join(units, on=RESET_ROW, how="inner")
         .filter(pl.col("units") > 0)
         .select(
             "facility_id",
@@ -101,16 +105,16 @@ def compare_with_retail_pro(stock: pl.DataFrame, unreported: pl.DataFrame) -> pl
     """The acceptance test, key by key: ``difference = QOH(t) - L(T0,t] + U0 - F`` (design.md section 5).
 
     Args:
-        stock: ``facility_id``, ``product_id``, ``upca``, ``retail_pro_quantity``, ``quantity_on_hand``,
-            ``moved_since_snapshot``.
-        unreported: ``UNREPORTED_SCHEMA`` as of the same snapshot.
+        stock: ``facility_id``, ``product_id``, ``upca``, ``snapshot_at``, ``retail_pro_quantity``,
+            ``quantity_on_hand``, ``moved_since_snapshot``.
+        unreported: ``UNREPORTED_SCHEMA``, as of each snapshot that stands in ``stock``.
 
     Returns:
         ``stock`` with ``unreported`` and ``difference``; 0 where the systems agree.
     """
-    units = unreported.group_by("facility_id", "product_id").agg(unreported=pl.col("quantity").sum())
+    units = unreported.group_by(RESET_ROW).agg(unreported=pl.col("quantity").sum())
     return (
-        stock.join(units, on=["facility_id", "product_id"], how="left")
+        stock.join(units, on=RESET_ROW, how="left")
         .with_columns(pl.col("unreported").fill_null(0))
         .with_columns(
             difference=pl.col("quantity_on_hand")

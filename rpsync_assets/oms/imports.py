@@ -186,19 +186,25 @@ def _finished(connection: Connection, config: str, file_name: str) -> Imported |
 
 
 def _reset_logs(connection: Connection, name: DeliveredName | None) -> list[str]:
+    """The imports of a variance's reset, and of older generations of the same day; none if its own never came."""
     if name is None:
         return []
-    pattern = f"reset_{name.store}_{name.business_date:%Y%m%d}_g{name.generation}_"
     rows = connection.execute(
         text(
-            "SELECT L.LOG_ID FROM DATA_MANAGER_LOG L"
+            "SELECT L.LOG_ID, C.FILE_NAME FROM DATA_MANAGER_LOG L"
             " JOIN DATA_MANAGER_CONTENT C ON C.LOG_CONTENT_ID = L.UPLOAD_FILE_CONTENT_ID"
-            " WHERE L.CONFIG_ID = :config AND L.STATUS_ID = 'SERVICE_FINISHED'"
-            " AND SUBSTR(C.FILE_NAME, 1, :length) = :pattern"
+            " WHERE L.CONFIG_ID = :config AND L.STATUS_ID = 'SERVICE_FINISHED' AND L.PRODUCT_STORE_ID = :store"
         ),
-        {"config": RESET_CONFIG, "pattern": pattern, "length": len(pattern)},
+        {"config": RESET_CONFIG, "store": name.store},
     ).all()
-    return [row[0] for row in rows]
+    of_day = {
+        log_id: reset.generation
+        for log_id, file_name in rows
+        if (reset := read_delivered_name(file_name)) and reset.business_date == name.business_date
+    }
+    if name.generation not in of_day.values():
+        return []
+    return [log_id for log_id, generation in of_day.items() if generation <= name.generation]
 
 
 def _open_log(
@@ -356,8 +362,8 @@ FROM INCOMING I
 """,
 ]
 
-# A variance belongs to the accepted reset row of its own import: if a newer reset of the key came in between, the row
-# is void.
+# A variance belongs to the accepted reset row of its own day: if a newer reset of the key came in between, the row is
+# void.
 _JUDGE_VARIANCE = [
     _FIND_ITEMS,
     """
@@ -367,12 +373,11 @@ UPDATE INCOMING SET ROW_STATUS = CASE
     SELECT 1 FROM EXTERNAL_INVENTORY_RESET R JOIN RESET_LOG L ON L.LOG_ID = R.LOG_ID
     WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
       AND R.ROW_STATUS IN ('applied', 'unchanged')) THEN 'failed'
-  WHEN EXISTS (
-    SELECT 1 FROM EXTERNAL_INVENTORY_RESET R JOIN RESET_LOG L ON L.LOG_ID = R.LOG_ID
-    JOIN EXTERNAL_INVENTORY_RESET N ON N.FACILITY_ID = R.FACILITY_ID AND N.PRODUCT_ID = R.PRODUCT_ID
-     AND N.ROW_STATUS IN ('applied', 'unchanged')
-     AND (N.SNAPSHOT_DATE > R.SNAPSHOT_DATE OR (N.SNAPSHOT_DATE = R.SNAPSHOT_DATE AND N.GENERATION > R.GENERATION))
-    WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID) THEN 'void'
+  WHEN (
+    SELECT R.LOG_ID FROM EXTERNAL_INVENTORY_RESET R
+    WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
+      AND R.ROW_STATUS IN ('applied', 'unchanged')
+    ORDER BY R.SNAPSHOT_DATE DESC, R.GENERATION DESC LIMIT 1) NOT IN (SELECT LOG_ID FROM RESET_LOG) THEN 'void'
   WHEN AMOUNT < 0 AND QOH < -AMOUNT THEN 'clamped'
   ELSE 'applied' END
 """,

@@ -69,6 +69,14 @@ class Landing:
             yield Arrival(handle)
 
 
+def checksum(path: Path) -> str | None:
+    """The SHA-256 of a landed file, or None when there is none."""
+    if not path.exists():
+        return None
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def first_line(path: Path) -> bytes:
     """The header line with its line end."""
     with path.open("rb") as handle:

@@ -4,7 +4,7 @@ Belongs here: running the questions of ``oms_sql`` and giving typed frames back.
 only the OMS writes to its database. ``EmbeddedOms`` is asked to poll its inbox; HotWax does that by itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -101,16 +101,21 @@ class OmsReader:
         columns = ("product_id", "sku", "upca", "shopify_inventory_item_id")
         return self._ask(oms_sql.LISTED_PRODUCTS, dict.fromkeys(columns, pl.String), store=store, at=self._at)
 
-    def unreported_shipments(self, store: str, snapshot_at: datetime, invoice_lag: timedelta) -> pl.DataFrame:
-        """``core.variance.UNREPORTED_SCHEMA`` as of a snapshot."""
-        return self._ask(
-            oms_sql.UNREPORTED_SHIPMENTS,
-            UNREPORTED_SCHEMA,
-            store=store,
-            at=self._at,
-            snapshot_at=snapshot_at,
-            booked_until=snapshot_at - invoice_lag,
-        )
+    def unreported_shipments(self, store: str, snapshots: Iterable[datetime], invoice_lag: timedelta) -> pl.DataFrame:
+        """``core.variance.UNREPORTED_SCHEMA`` as of each of these snapshots."""
+        asked = {name: kind for name, kind in UNREPORTED_SCHEMA.items() if name != "snapshot_at"}
+        frames = [
+            self._ask(
+                oms_sql.UNREPORTED_SHIPMENTS,
+                asked,
+                store=store,
+                at=self._at,
+                snapshot_at=snapshot_at,
+                booked_until=snapshot_at - invoice_lag,
+            ).with_columns(pl.lit(snapshot_at, dtype=MOMENT).alias("snapshot_at"))
+            for snapshot_at in sorted(set(snapshots))
+        ]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=UNREPORTED_SCHEMA)
 
     def stock(self, store: str, channel: str) -> Stock:
         """Stock, rule results and demand of the store's published products."""

@@ -41,7 +41,7 @@ def promoted(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     temporary.unlink(missing_ok=True)
     try:
-        with open(temporary, "xb", opener=_private) as handle:  # noqa: PTH123  Path.open knows no opener
+        with open(temporary, "xb", opener=_private) as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())

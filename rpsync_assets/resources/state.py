@@ -231,13 +231,15 @@ class State:
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(statement, values)
 
-    def accepted_without_variance(self, store: str, day: date, generation: int) -> pl.DataFrame:
-        """The accepted rows of one reset whose variance is still due; a newer reset of the key has voided the rest."""
+    def accepted_without_variance(self, store: str, day: date) -> pl.DataFrame:
+        """The accepted rows of a day, of any generation, whose variance is still due.
+
+        A newer reset of a key has replaced its row here, so an older pending variance is void by construction.
+        """
         columns = ("facility_id", "product_id", "upca", "quantity", "snapshot_at", "generation")
         query = select(*(_accepted.c[name] for name in columns)).where(
             _accepted.c.product_store == store,
             _accepted.c.business_date == day,
-            _accepted.c.generation == generation,
             _accepted.c.settled_at.is_(None),
         )
         with self.engine.connect() as connection:
@@ -256,14 +258,14 @@ class State:
         ).with_columns(pl.col("snapshot_at").dt.replace_time_zone("UTC"))
 
     def settle(self, store: str, day: date, generation: int, at: datetime) -> None:
-        """The variance of a reset went out (or none was due): its rows owe nothing any more."""
+        """The variance of a reset went out (or none was due): its rows and older ones of the day owe nothing more."""
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(
                 update(_accepted)
                 .where(
                     _accepted.c.product_store == store,
                     _accepted.c.business_date == day,
-                    _accepted.c.generation == generation,
+                    _accepted.c.generation <= generation,
                     _accepted.c.settled_at.is_(None),
                 )
                 .values(settled_at=_naive(at))

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -157,7 +158,7 @@ def _collect(run: Run, result: dg.ExecuteInProcessResult) -> None:
         run.failures[str(event.step_key)] = said or (error.message.strip() if error else "failed")
 
 
-def _plain(value: dg.MetadataValue[object]) -> object:
+def _plain(value: dg.MetadataValue[Any]) -> object:
     plain = value.value
     return plain if isinstance(plain, int | float | str | bool) else str(plain)
 
