@@ -1,0 +1,50 @@
+# One obvious command for each job. All set-up happens by itself: a virtual environment in .venv, pinned by
+# constraints.txt; needs python3 (3.11 or newer) and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test proof check format bench clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+demo: $(READY) ## run the whole day of two stores in the sandbox (ARGS="--size full --json out.json")
+	$(BIN)/rpsync demo $(ARGS)
+
+ui: $(READY) ## the Dagster UI on http://127.0.0.1:3000, on the sandbox, or on RPSYNC_CONFIG if it is set
+	$(if $(RPSYNC_CONFIG),$(BIN)/dagster dev,$(BIN)/rpsync sandbox $(BIN)/dagster dev) -h 127.0.0.1 $(ARGS)
+
+test: $(READY) ## the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+proof: $(READY) ## the longer proofs: 300 MB files, memory, growth
+	$(BIN)/python -m pytest -m proof $(ARGS)
+
+check: $(READY) ## format, lint, types, and that Dagster loads the graph
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/dagster definitions validate
+
+format: $(READY) ## put the code into its usual form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure ourselves against peers on the same file, in one run
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove the virtual environment and the worlds of the demo
+	rm -rf $(VENV) data
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/a/newer/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
