@@ -27,7 +27,7 @@ proof: $(READY) ## the longer proofs: 300 MB files, memory, growth
 check: $(READY) ## format, lint, types, and that Dagster loads the graph
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/dagster definitions validate
 
 format: $(READY) ## put the code into its usual form

@@ -6,6 +6,7 @@ runs, so that a small command does not wait for Dagster.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import date, datetime
@@ -75,7 +76,9 @@ def demo(
         raise typer.Exit(1)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 def sandbox(
     context: typer.Context,
     size: SizeOption = "small",
@@ -85,8 +88,6 @@ def sandbox(
     data_dir: DataDirOption = None,
 ) -> None:
     """Serve the sandbox and run a command in it: rpsync sandbox dagster dev. Without a command: until Ctrl-C."""
-    import signal  # noqa: PLC0415
-
     from rpsync_assets.sandbox.environment import running  # noqa: PLC0415
     from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
     from rpsync_assets.sandbox.stores import choose  # noqa: PLC0415
@@ -100,8 +101,17 @@ def sandbox(
             typer.echo("serving; Ctrl-C ends it")
             signal.sigwait({signal.SIGINT, signal.SIGTERM})
             return
-        done = subprocess.run(context.args, env={**os.environ, **environment.variables}, check=False)  # noqa: S603
-    raise typer.Exit(done.returncode)
+        code = _run_until_told_to_end(context.args, environment.variables)
+    raise typer.Exit(code)
+
+
+def _run_until_told_to_end(command: list[str], variables: dict[str, str]) -> int:
+    """Run a command in our environment; when we are told to end, so is it, and we wait for it."""
+    with subprocess.Popen(command, env={**os.environ, **variables}) as process:  # noqa: S603  the user's own command
+        # Ctrl-C reaches the command by itself, from the terminal; a plain kill reaches only us.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, lambda _number, _frame: process.terminate())
+        return process.wait()
 
 
 def _data_dir(given: Path | None, size: str, seed: int) -> Path:

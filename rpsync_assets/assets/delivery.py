@@ -116,7 +116,7 @@ class Courier:
                 rows=parcel.rows,
                 bytes=len(parcel.content),
                 snapshot_at=shipment.snapshot_at,
-                run_id=self.context.run_id,
+                run_id=self.context.run.run_id,
             )
             for number, parcel in enumerate(shipment.parcels, start=1)
         ]
@@ -133,7 +133,7 @@ class Courier:
 
     def _refuse_twin(self, taken: Delivery) -> None:
         """A delivery that was taken and not finished is ours to finish only if its run is over."""
-        run = self.context.instance.get_run_by_id(taken.run_id) if taken.run_id != self.context.run_id else None
+        run = self.context.instance.get_run_by_id(taken.run_id) if taken.run_id != self.context.run.run_id else None
         if run is not None and not run.is_finished:
             raise NotYetError(
                 f"Run {taken.run_id[:8]} is delivering {taken.file_name} at this moment",

@@ -92,7 +92,11 @@ def read_delivered_name(name: str) -> DeliveredName | None:
     if match is None:
         return None
     kind, store, day, generation = match.groups()
-    return DeliveredName(kind, store, datetime.strptime(day, "%Y%m%d").date(), int(generation))  # noqa: DTZ007  a date, no moment
+    try:
+        served = datetime.strptime(day, "%Y%m%d").date()  # noqa: DTZ007  a date, no moment
+    except ValueError:  # 20261399 looks like a date and is none: not a name of ours
+        return None
+    return DeliveredName(kind, store, served, int(generation))
 
 
 def content_digest(parts: Iterable[bytes]) -> str:

@@ -10,6 +10,7 @@ with the file. polars fills a short line up with empty fields without a word, th
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -111,9 +112,11 @@ def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
         ``ROW_SCHEMA``; the three values as text exactly as sent.
 
     Raises:
-        BadFileError: a line has too few or too many fields, or a quote that is never closed.
+        BadFileError: a line has too few or too many fields, a quote inside a field, or one that is never closed.
     """
     names = header.names
+    if (stray := _stray_quote(block, header, first_line)) is not None:
+        raise stray
     # polars takes the number of columns from the first line, which must then not be a blank one.
     starts_blank = block[:1] in {b"\r", b"\n"}
     if starts_blank:
@@ -148,6 +151,29 @@ def _separators(block: bytes, separator: str) -> int:
     """How many separators stand outside quotes."""
     outside = block if b'"' not in block else b"".join(block.split(b'"')[::2])
     return outside.count(separator.encode())
+
+
+def _stray_quote(block: bytes, header: Header, first_line: int) -> BadFileError | None:
+    """The error that names the first line with a quote inside a field.
+
+    ``27" TV`` on one line and ``30" TV`` on the next would make the two lines one, and the second product's count
+    would be gone without a word.
+    """
+    if b'"' not in block:
+        return None
+    # Each quoted stretch becomes one mark, which may only stand between separators and line ends. An exporter's space
+    # before a quote is let pass.
+    marked = b"\n" + b'"'.join(block.split(b'"')[::2]).replace(b' "', b'"')
+    separator = re.escape(header.separator.encode())
+    found = [re.search(rb'"(?<![%b\n"]")' % separator, marked), re.search(rb'" *[^%b\r\n" ]' % separator, marked)]
+    places = [match.start() for match in found if match]
+    if not places:
+        return None
+    number = first_line + marked.count(b"\n", 1, min(places))
+    return BadFileError(
+        f"Line {number} has a quote inside a field: which lines it encloses cannot be told",
+        f"A quote encloses a whole field; inside one it is written twice. {ASK_AGAIN}",
+    )
 
 
 def _torn_line(block: bytes, header: Header, first_line: int) -> BadFileError | None:

@@ -86,9 +86,8 @@ def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series) -> pl.Series:
         Boolean, one per row, no nulls.
     """
     number = rows["upc"].cast(pl.Int64, strict=False)
-    return (number.is_between(gtin.SMALLEST, gtin.LARGEST) & ~number.is_in(active_gtins.implode())).fill_null(
-        value=False
-    )
+    readable = number.is_between(gtin.SMALLEST, gtin.LARGEST) & ~rows["upc"].str.starts_with("+")
+    return (readable & ~number.is_in(active_gtins.implode())).fill_null(value=False)
 
 
 def judge(
@@ -181,7 +180,8 @@ def known_facilities(listed: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
         other facility claims that text, by its own id (domain.md 8, "facilityId in update API"); and the codes that
         two facilities share.
     """
-    by_external = listed.filter(pl.col("external_id").is_not_null()).select(
+    # A blank external id is none: otherwise a row without a store code would become that facility's count.
+    by_external = listed.filter(pl.col("external_id").str.strip_chars() != "").select(
         "facility_id", store_code=pl.col("external_id").str.strip_chars()
     )
     by_own_id = listed.select("facility_id", store_code=pl.col("facility_id"))

@@ -93,9 +93,9 @@ def _read(content: bytes, needed: tuple[str, ...], optional: tuple[str, ...]) ->
     """A delivered CSV as text; headers are compared without case, spaces and underscores (domain.md 1.1)."""
     try:
         frame = pl.read_csv(io.BytesIO(content), infer_schema=False, empty_string_is_null=False)
-    except pl.exceptions.PolarsError as error:
+        frame = frame.rename(lambda column: column.replace("_", "").replace(" ", "").casefold())
+    except pl.exceptions.PolarsError as error:  # also a column that stands there twice
         raise BadFileError(f"The file is not a CSV: {str(error).splitlines()[0]}", "Deliver it again") from error
-    frame = frame.rename(lambda column: column.replace("_", "").replace(" ", "").casefold())
     missing = [column for column in needed if column not in frame.columns]
     if missing:
         raise BadFileError(f"The file lacks the column(s) {', '.join(missing)}", "Deliver it with these columns")
@@ -104,10 +104,13 @@ def _read(content: bytes, needed: tuple[str, ...], optional: tuple[str, ...]) ->
 
 def _resolve(connection: Connection, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Find facility and product of each row; a row that is not sure of either fails with a reason, never a guess."""
-    facilities = _frame(connection, _FACILITIES, {}, ["facility_id", "external_id", "virtual"])
-    products = _frame(connection, _UPCAS, {"at": now}, ["idvalue", "product_id", "products"])
+    texts = {"facility_id": pl.String, "external_id": pl.String}
+    facilities = _frame(connection, _FACILITIES, {}, {**texts, "virtual": pl.Int64})
+    products = _frame(
+        connection, _UPCAS, {"at": now}, {"idvalue": pl.String, "product_id": pl.String, "products": pl.Int64}
+    )
     external = (
-        facilities.filter(pl.col("external_id").is_not_null())
+        facilities.filter(pl.col("external_id") != "")
         .group_by("external_id")
         .agg(pl.col("facility_id").min().alias("by_external"), pl.len().alias("claims"))
     )
@@ -156,9 +159,11 @@ def _run(connection: Connection, statements: list[str], values: dict[str, object
         connection.execute(_moments(statement, used), _naive(used))
 
 
-def _frame(connection: Connection, statement: str, values: dict[str, object], columns: list[str]) -> pl.DataFrame:
+def _frame(
+    connection: Connection, statement: str, values: dict[str, object], schema: dict[str, type[pl.DataType]]
+) -> pl.DataFrame:
     rows = connection.execute(_moments(statement, values), _naive(values)).all()
-    return pl.DataFrame([tuple(row) for row in rows], schema=columns, orient="row", infer_schema_length=None)
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
 def _moments(statement: str, values: dict[str, object]) -> TextClause:

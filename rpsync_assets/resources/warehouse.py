@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from rpsync_assets.resources.private import PRIVATE_FILE, private_folder
 
@@ -27,16 +26,17 @@ class Warehouse:
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An open connection, closed whatever happens (dagster-duckdb's own stays open after an exception)."""
+        """An open connection, closed whatever happens.
+
+        Not dagster-duckdb's: that one stays open after an exception, and tries a locked file ten times over 100 s.
+        """
         private_folder(self.database.parent)
-        opened = DuckDBResource(database=str(self.database)).get_connection()
-        with opened as connection:
-            try:
-                yield connection
-            finally:
-                connection.close()
-                if self.database.exists():
-                    self.database.chmod(PRIVATE_FILE)
+        connection = duckdb.connect(str(self.database))
+        try:
+            yield connection
+        finally:
+            connection.close()
+            self.database.chmod(PRIVATE_FILE)
 
     def show(self, table: str) -> None:
         """Make the view of a table unless it is there; a database that somebody has open is left for the next time."""
