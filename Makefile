@@ -35,7 +35,7 @@ format: $(READY) ## put the code into its usual form
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## measure ourselves against peers on the same file, in one run
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m rpsync_assets_tests.bench $(ARGS)
 
 clean: ## remove the virtual environment and the worlds of the demo
 	rm -rf $(VENV) data

@@ -40,11 +40,13 @@ def unreported_shipments(
     """
     slot = Slot.of(context)
     snapshot_at: datetime = raw_reset_file["snapshot_at"].item()
-    # Rows of an earlier file of the same day whose variance is still due were counted at that file's moment.
+    # Rows of an earlier file of the same day whose variance is still due were counted at that file's moment; they may
+    # be delivered and not yet known to be accepted.
     still_due = state.accepted_without_variance(slot.store, slot.day)["snapshot_at"].unique().to_list()
+    delivered = [delivery.snapshot_at for delivery in state.deliveries(slot.store, slot.day, "reset")]
     with oms.read() as reader:
         lag = settings.store(slot.store).invoice_lag
-        shipped = reader.unreported_shipments(slot.store, [snapshot_at, *still_due], lag)
+        shipped = reader.unreported_shipments(slot.store, [snapshot_at, *still_due, *delivered], lag)
     current = shipped.filter(pl.col("snapshot_at") == snapshot_at)
     return dg.MaterializeResult(
         value=shipped,

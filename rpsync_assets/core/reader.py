@@ -5,7 +5,8 @@ judging values (``core/reset``) or opening files (``resources/landing``).
 
 Values stay text (design.md section 4, "CSV is read as text"): inference drops a UPC's leading zero, and a file cut
 inside its last number reads ``10`` as ``1``. The file is read in blocks that end at a line end, so memory does not grow
-with the file. polars fills a short line up with empty fields without a word, therefore separators are counted.
+with the file. polars fills a short line up with empty fields and lets a stray quote swallow the next line without a
+word, therefore a block in which either may have happened is looked at line by line.
 """
 
 import csv
@@ -40,6 +41,11 @@ class Header:
     store_code: str
     upc: str
     quantity: str
+
+    @property
+    def needed(self) -> tuple[str, str, str]:
+        """The names of the three columns we need."""
+        return self.store_code, self.upc, self.quantity
 
 
 def read_header(line: bytes, columns: ColumnMap) -> Header:
@@ -114,19 +120,16 @@ def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
     Raises:
         BadFileError: a line has too few or too many fields, a quote inside a field, or one that is never closed.
     """
-    names = header.names
-    if (stray := _stray_quote(block, header, first_line)) is not None:
-        raise stray
+    names = [str(place) for place in range(len(header.names))]
     # polars takes the number of columns from the first line, which must then not be a blank one.
-    starts_blank = block[:1] in {b"\r", b"\n"}
-    if starts_blank:
-        block = header.separator.join(map(str, range(len(names)))).encode() + b"\n" + block
+    starts_blank = not block[: block.find(b"\n") + 1].strip()
+    first = header.separator.join(names).encode() + b"\n" if starts_blank else b""
     try:
+        # All columns, although three are needed: asked for some, polars lets a line with too many fields pass.
         frame = pl.read_csv(
-            block,
+            first + block if first else block,
             has_header=starts_blank,
-            schema={str(place): pl.String for place in range(len(names))},
-            columns=[names.index(name) for name in (header.store_code, header.upc, header.quantity)],
+            schema=dict.fromkeys(names, pl.String),
             separator=header.separator,
             empty_string_is_null=False,
         )
@@ -134,23 +137,29 @@ def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
         unreadable = BadFileError(
             f"Lines {first_line} and after cannot be read as CSV ({str(error).splitlines()[0]})", ASK_AGAIN
         )
-        raise _torn_line(block, header, first_line) or unreadable from error
-    if _separators(block, header.separator) != (frame.height + starts_blank) * (len(names) - 1):
-        torn = _torn_line(block, header, first_line)
-        if torn is not None:
-            raise torn
+        raise _damage(block, header, first_line, rows=None) or unreadable from error
+    # Where each line is a row and has its last value, none was cut and none swallowed another. Else look closely.
+    suspicious = frame.height != block.count(b"\n") or bool((frame[names[-1]] == "").any())
+    if suspicious and (damage := _damage(block, header, first_line, rows=frame.height)) is not None:
+        raise damage
+    store_code, upc, quantity = (names[header.names.index(name)] for name in header.needed)
     return frame.select(
         pl.int_range(first_line, first_line + frame.height, dtype=pl.UInt32).alias("line_number"),
-        pl.col(str(names.index(header.store_code))).alias("store_code"),
-        pl.col(str(names.index(header.upc))).alias("upc"),
-        pl.col(str(names.index(header.quantity))).alias("quantity"),
+        pl.col(store_code).alias("store_code"),
+        pl.col(upc).alias("upc"),
+        pl.col(quantity).alias("quantity"),
     )
 
 
-def _separators(block: bytes, separator: str) -> int:
-    """How many separators stand outside quotes."""
-    outside = block if b'"' not in block else b"".join(block.split(b'"')[::2])
-    return outside.count(separator.encode())
+def _damage(block: bytes, header: Header, first_line: int, *, rows: int | None) -> BadFileError | None:
+    """The error that names the first damaged line of a block, or None when there is none; ``rows`` if it was parsed."""
+    if (stray := _stray_quote(block, header, first_line)) is not None:
+        return stray
+    # No parsed line is too long, so with this many separators none is too short.
+    outside_quotes = b"".join(block.split(b'"')[::2])
+    if rows is not None and outside_quotes.count(header.separator.encode()) == rows * (len(header.names) - 1):
+        return None
+    return _torn_line(block, header, first_line)
 
 
 def _stray_quote(block: bytes, header: Header, first_line: int) -> BadFileError | None:
@@ -163,7 +172,9 @@ def _stray_quote(block: bytes, header: Header, first_line: int) -> BadFileError 
         return None
     # Each quoted stretch becomes one mark, which may only stand between separators and line ends. An exporter's space
     # before a quote is let pass.
-    marked = b"\n" + b'"'.join(block.split(b'"')[::2]).replace(b' "', b'"')
+    pieces = block.split(b'"')
+    never_closed = [b""] if len(pieces) % 2 == 0 else []
+    marked = b"\n" + b'"'.join(pieces[::2] + never_closed).replace(b' "', b'"')
     separator = re.escape(header.separator.encode())
     found = [re.search(rb'"(?<![%b\n"]")' % separator, marked), re.search(rb'" *[^%b\r\n" ]' % separator, marked)]
     places = [match.start() for match in found if match]

@@ -87,6 +87,11 @@ class Sftp:
             client.close()
 
     def _connect(self, client: paramiko.SSHClient) -> None:
+        if self.password is None and self.key_file is None:
+            raise SetupError(
+                f"There is neither a password nor a key to log in to {self.host}:{self.port} as '{self.username}'",
+                "Set RPSYNC_SFTP_PASSWORD or RPSYNC_SFTP_KEY_FILE",
+            )
         try:
             client.load_host_keys(str(self.known_hosts))
         except FileNotFoundError as error:

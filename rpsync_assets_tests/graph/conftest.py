@@ -35,7 +35,7 @@ def world(server: tuple[Path, SftpEndpoint], tmp_path: Path) -> Iterator[TinyWor
 @pytest.fixture
 def example(world: TinyWorld) -> TinyWorld:
     """The day before of domain.md 3.3 a: A2 B2 C2 ordered at 08:30, A and B shipped from New York at 09:00."""
-    lines = {product: ("NY", 2) for product in ("A", "B", "C")}
+    lines = dict.fromkeys(("A", "B", "C"), ("NY", 2))
     world.oms.order("1001", "2026-03-09 08:30", lines)
     for product in ("A", "B"):
         world.oms.ship("1001", product, "NY", 2, "2026-03-09 09:00")

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import NullPool, Table, create_engine, insert, text
+from sqlalchemy import NullPool, Table, create_engine, event, insert, text
 
 from rpsync_assets.oms import tables
 
@@ -21,12 +21,7 @@ UPCA = {"A": "012345678905", "B": "4006381333931", "C": "036000291452", "Z": "00
 
 def at(local: str) -> datetime:
     """A moment in New York as the OMS stores it: naive UTC."""
-    return (
-        datetime.fromisoformat(local)
-        .replace(tzinfo=NEW_YORK)
-        .astimezone(ZoneInfo("UTC"))
-        .replace(tzinfo=None)
-    )
+    return datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
 
 
 class TinyOms:
@@ -35,6 +30,8 @@ class TinyOms:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        # Its rows need not survive a power cut; the product's own connections stay as careful as they are.
+        event.listen(self._engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
         self._numbers = iter(range(1, 10**6))
         tables.metadata.create_all(self._engine)
         self._master_data()
@@ -71,7 +68,9 @@ class TinyOms:
             self.product(product, upca, published=product != "Z")
         self.add(
             tables.shopify_shop_product,
-            **{"SHOP_ID": "SHOP", "SHOPIFY_PRODUCT_ID": "8GIFT", "PRODUCT_ID": "GIFT"},
+            SHOP_ID="SHOP",
+            SHOPIFY_PRODUCT_ID="8GIFT",
+            PRODUCT_ID="GIFT",
             SHOPIFY_INVENTORY_ITEM_ID="9GIFT",
         )
 
@@ -79,9 +78,7 @@ class TinyOms:
         """A store that sells on the channel; Retail Pro calls it by its code."""
         self.add(tables.facility, FACILITY_ID=facility, FACILITY_TYPE_ID="RETAIL_STORE", EXTERNAL_ID=code)
         self.add(tables.product_store_facility, PRODUCT_STORE_ID="US", FACILITY_ID=facility, FROM_DATE=LONG_AGO)
-        self.add(
-            tables.facility_group_member, FACILITY_ID=facility, FACILITY_GROUP_ID="US_ONLINE", FROM_DATE=LONG_AGO
-        )
+        self.add(tables.facility_group_member, FACILITY_ID=facility, FACILITY_GROUP_ID="US_ONLINE", FROM_DATE=LONG_AGO)
 
     def product(self, product: str, upca: str, *, published: bool = True) -> None:
         """A shoe."""
@@ -96,7 +93,9 @@ class TinyOms:
         if published:
             self.add(
                 tables.shopify_shop_product,
-                **{"SHOP_ID": "SHOP", "SHOPIFY_PRODUCT_ID": f"8{product}", "PRODUCT_ID": product},
+                SHOP_ID="SHOP",
+                SHOPIFY_PRODUCT_ID=f"8{product}",
+                PRODUCT_ID=product,
                 SHOPIFY_INVENTORY_ITEM_ID=f"9{product}",
             )
 
@@ -121,7 +120,9 @@ class TinyOms:
         )
         self._move(item, OPENING, units, units, reason="VAR_MANUAL")
 
-    def _move(self, item: str, when: datetime, on_hand: int, promised: int, *, reason: str | None = None, **more) -> None:
+    def _move(
+        self, item: str, when: datetime, on_hand: int, promised: int, *, reason: str | None = None, **more
+    ) -> None:
         self.add(
             tables.inventory_item_detail,
             INVENTORY_ITEM_ID=item,
@@ -141,7 +142,8 @@ class TinyOms:
         )
         self.do(
             "UPDATE PRODUCT_FACILITY SET LAST_INVENTORY_COUNT = LAST_INVENTORY_COUNT + :promised,"
-            " COMPUTED_LAST_INVENTORY_COUNT = COMPUTED_LAST_INVENTORY_COUNT + :promised WHERE INVENTORY_ITEM_ID = :item",
+            " COMPUTED_LAST_INVENTORY_COUNT = COMPUTED_LAST_INVENTORY_COUNT + :promised"
+            " WHERE INVENTORY_ITEM_ID = :item",
             item=item,
             promised=promised,
         )
@@ -165,9 +167,7 @@ class TinyOms:
             if not self.ask(
                 "SELECT 1 FROM ORDER_ITEM_SHIP_GROUP WHERE ORDER_ID = :o AND SHIP_GROUP_SEQ_ID = :g", o=order, g=group
             ):
-                self.add(
-                    tables.order_item_ship_group, ORDER_ID=order, SHIP_GROUP_SEQ_ID=group, FACILITY_ID=facility
-                )
+                self.add(tables.order_item_ship_group, ORDER_ID=order, SHIP_GROUP_SEQ_ID=group, FACILITY_ID=facility)
             self.add(
                 tables.order_item,
                 ORDER_ID=order,

@@ -3,7 +3,6 @@
 Belongs here: writing Retail Pro's files, running jobs, and saying what came of it in plain values.
 """
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -212,16 +211,6 @@ def _told(done: dg.ExecuteInProcessResult) -> Ran:
         metadata,
         done.run_id,
     )
-
-
-def together(*calls: object, timeout: float = 60) -> None:
-    """Call functions at the same time and wait for all."""
-    threads = [threading.Thread(target=call) for call in calls]  # type: ignore[arg-type]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout)
-        assert not thread.is_alive()
 
 
 def line(facility: str, upca: str, units: str) -> str:

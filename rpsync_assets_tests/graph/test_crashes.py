@@ -1,0 +1,51 @@
+"""The machine stops in the middle of a delivery: the next run sends nothing twice and ends like the undisturbed one."""
+
+import pytest
+
+from rpsync_assets_tests.graph.recorders import DyingSftp, DyingState
+from rpsync_assets_tests.graph.test_new_york_and_nashville import DAY_OF_A_AND_B, RESET, VARIANCE
+from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
+
+
+@pytest.mark.parametrize(
+    ("dies", "uploads_after"),
+    [
+        ("take reset", ["reset_US_20260310_g1_1of1.csv", "variance_US_20260310_g1.csv"]),
+        ("upload reset", ["reset_US_20260310_g1_1of1.csv", "variance_US_20260310_g1.csv"]),
+        ("mark reset", ["variance_US_20260310_g1.csv"]),
+        ("accept", ["variance_US_20260310_g1.csv"]),
+        ("take variance", ["variance_US_20260310_g1.csv"]),
+        ("upload variance", ["variance_US_20260310_g1.csv"]),
+        ("mark variance", []),
+        ("settle", []),
+    ],
+)
+def test_a_crash_anywhere_is_made_good_by_the_next_run(
+    example: TinyWorld, counts: Rows, dies: str, uploads_after: list[str]
+):
+    example.file(counts)
+    sftp = DyingSftp.like(example.defs().resources["sftp"], dies.removeprefix("upload "))
+    state = DyingState(example.settings().state_database_url, dies)
+    crashed = example.run(sftp=sftp, state=state)
+    assert "PowerCutError" in crashed.failure
+    watching = DyingSftp.like(sftp)
+    ran = example.run(sftp=watching)
+    assert (ran.failures, ran.red) == ({}, [])
+    assert watching.uploads == uploads_after
+    assert example.sent == [RESET, VARIANCE]
+    assert example.content("inventory-variance", VARIANCE) == DAY_OF_A_AND_B
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+    assert example.deliveries() == [("reset", 1, 1, True), ("variance", 1, 1, True)]
+    state.engine.dispose()
+
+
+def test_what_was_taken_is_sent_even_if_the_world_has_moved_on(example: TinyWorld, counts: Rows):
+    """Died before the upload of the variance; until the rerun the order is completed. 2 and 2 are still due: as of T0."""
+    example.file(counts)
+    example.run(sftp=DyingSftp.like(example.defs().resources["sftp"], "variance"))
+    example.oms.ship("1001", "C", "NY", 2, "2026-03-10 08:00")
+    example.oms.complete("1001", "2026-03-10 08:05")
+    ran = example.run()
+    assert (ran.failures, ran.red) == ({}, [])
+    assert example.content("inventory-variance", VARIANCE) == DAY_OF_A_AND_B
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (3, 5)}

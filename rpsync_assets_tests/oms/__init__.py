@@ -1,0 +1,1 @@
+"""Tests of the embedded OMS on a real SQLite file."""

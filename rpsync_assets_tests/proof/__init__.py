@@ -1,0 +1,1 @@
+"""Proofs that need large files; those that take long run by ``make proof`` only."""

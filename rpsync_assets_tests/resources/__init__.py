@@ -1,0 +1,1 @@
+"""Tests of the doors, against real servers, real databases and real files."""
