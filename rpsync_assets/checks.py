@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.metadata import as_markdown
+from rpsync_assets.assets.reset import ACCOUNTING, REJECTED
 from rpsync_assets.assets.verdicts import check_result, failure
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError
@@ -15,6 +16,7 @@ from rpsync_assets.core.variance import compare_with_retail_pro
 from rpsync_assets.partitions import Partitions, Slot
 from rpsync_assets.resources.oms import EmbeddedOms
 from rpsync_assets.resources.tables import Tables
+from rpsync_assets.resources.warehouse import Warehouse
 from rpsync_assets.settings import Settings
 
 
@@ -49,4 +51,32 @@ def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
         worst = differing.sort(pl.col("difference").abs(), descending=True).head(10)
         return result._replace(metadata={**result.metadata, "worst": dg.MetadataValue.md(as_markdown(worst))})
 
-    return [oms_matches_retail_pro]
+    @dg.asset_check(
+        asset="filtered_reset",
+        partitions_def=partitions.day_x_store,
+        description="What is stored agrees with the accounting, counted by another engine: as many kept rows, and"
+        " as many rejected rows for each reason, as the accounting says.",
+    )
+    def stored_rows_match_accounting(
+        context: dg.AssetCheckExecutionContext,
+        tables: dg.ResourceParam[Tables],
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> dg.AssetCheckResult:
+        partition = str(Slot.of(context).key)
+        files = {name: tables.path(name, partition) for name in ("filtered_reset", REJECTED, ACCOUNTING)}
+        gaps = warehouse.ask(_GAPS, **files)
+        return check_result(guards.stored_rows_match_accounting({fate: (stored, told) for fate, stored, told in gaps}))
+
+    return [oms_matches_retail_pro, stored_rows_match_accounting]
+
+
+_GAPS = f"""
+WITH stored AS (
+  SELECT 'kept' AS fate, count(*) AS rows FROM filtered_reset
+  UNION ALL SELECT 'rejected: ' || reason, count(*) FROM {REJECTED} GROUP BY reason
+), told AS (
+  SELECT fate, rows FROM {ACCOUNTING} WHERE fate NOT IN ('lines', 'inactive')
+)
+SELECT fate, coalesce(stored.rows, 0), coalesce(told.rows, 0) FROM stored FULL JOIN told USING (fate)
+WHERE coalesce(stored.rows, 0) <> coalesce(told.rows, 0)
+"""  # noqa: S608  our own table names

@@ -46,6 +46,7 @@ def build_resources(settings: Settings) -> dict[str, object]:
         "landing": Landing(settings.data_dir / "landing"),
         "outbox": Outbox(settings.data_dir / "outbox"),
         "tables": tables,
+        "warehouse": warehouse,
         "io_manager": ParquetIOManager(tables),
     }
 

@@ -7,6 +7,7 @@ Where the settings come from: the file named by ``RPSYNC_CONFIG``, else ``rpsync
 sandbox's (``sandbox/rpsync.toml`` in this package), so that the code location loads on a bare clone.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -62,6 +63,15 @@ class StoreSettings(_Section):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"'{name}' is not a time zone such as America/New_York") from error
         return name
+
+    @field_validator("file_pattern")
+    @classmethod
+    def _compilable(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern.replace("{store}", "x"))
+        except re.error as error:
+            raise ValueError(f"'{pattern}' is not a regular expression: {error}") from error
+        return pattern
 
     @property
     def zone(self) -> ZoneInfo:
@@ -178,7 +188,7 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
         settings = Settings.model_validate({**raw, "secrets": _secrets(environ)})
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{path.name} cannot be used: {_first_line(error)}", f"Correct {path}") from error
     return _with_absolute_paths(settings, base=base, data_dir=folder / data_dir if data_dir else None)
 
@@ -202,6 +212,9 @@ def _with_absolute_paths(settings: Settings, *, base: Path, data_dir: Path | Non
     return settings.model_copy(
         update={
             "data_dir": (data_dir or base / settings.data_dir).resolve(),
+            "secrets": settings.secrets.model_copy(
+                update={"sftp_key_file": settings.secrets.sftp_key_file and settings.secrets.sftp_key_file.expanduser()}
+            ),
             "sftp": settings.sftp.model_copy(update={"known_hosts": base / settings.sftp.known_hosts}),
             "oms": settings.oms.model_copy(
                 update={"database": base / settings.oms.database, "sftp_root": base / settings.oms.sftp_root}

@@ -75,6 +75,19 @@ def rows_accounted_for(accounting: Accounting, *, lines: int) -> Verdict:
     )
 
 
+def stored_rows_match_accounting(gaps: Mapping[str, tuple[int, int]]) -> Verdict:
+    """The stored tables hold as many rows of each fate as the accounting says; ``gaps`` are the fates that differ."""
+    told = ", ".join(f"{fate}: {stored} stored, {said} told" for fate, (stored, said) in sorted(gaps.items()))
+    return Verdict(
+        name="stored_rows_match_accounting",
+        passed=not gaps,
+        observed=len(gaps),
+        threshold="at most 0 fates whose stored rows differ from the accounting",
+        found=told or "as many rows are stored of each fate as the accounting says",
+        mend="The tables are of different runs: materialize filtered_reset again",
+    )
+
+
 def filtered_row_count(rows: int, *, raw_rows: int) -> Verdict:
     """An empty filtered reset is held: a closed holiday looks like that, and so does a wrong column or list."""
     return Verdict(

@@ -6,7 +6,7 @@ judging values (``core/reset``) or opening files (``resources/landing``).
 Values stay text (design.md section 4, "CSV is read as text"): inference drops a UPC's leading zero, and a file cut
 inside its last number reads ``10`` as ``1``. The file is read in blocks that end at a line end, so memory does not grow
 with the file. polars fills a short line up with empty fields and lets a stray quote swallow the next line without a
-word, therefore a block in which either may have happened is looked at line by line.
+word. Therefore the bytes of every block must add up, and a block in which they do not is looked at line by line.
 """
 
 import csv
@@ -79,18 +79,31 @@ def read_header(line: bytes, columns: ColumnMap) -> Header:
     )
 
 
-def end_of_last_line(block: bytes) -> int:
-    """How many bytes of a block make whole lines: up to the last line end outside quotes, 0 if there is none."""
-    odd = block.count(b'"') % 2
-    end = block.rfind(b"\n")
-    tail = len(block)
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines of a file, and how many quotes stand in them (counted anyway, to find where a line ends)."""
+
+    data: bytes
+    quotes: int
+
+    @classmethod
+    def of(cls, data: bytes) -> "Block":
+        """A block of bytes that are known to end with a line end."""
+        return cls(data, data.count(b'"'))
+
+
+def cut_block(piece: bytes) -> Block:
+    """The whole lines at the start of a piece of a file: up to the last line end outside quotes; empty if none ends."""
+    quotes = piece.count(b'"')
+    end = piece.rfind(b"\n")
+    tail = len(piece)
     while end >= 0:
-        odd ^= block.count(b'"', end, tail) % 2
-        if not odd:
-            return end + 1
+        quotes -= piece.count(b'"', end, tail)
+        if quotes % 2 == 0:
+            return Block(piece if end + 1 == len(piece) else piece[: end + 1], quotes)
         tail = end
-        end = block.rfind(b"\n", 0, end)
-    return 0
+        end = piece.rfind(b"\n", 0, end)
+    return Block(b"", 0)
 
 
 def count_lines(block: bytes, *, inside_quotes: bool = False) -> tuple[int, bool]:
@@ -106,11 +119,11 @@ def count_lines(block: bytes, *, inside_quotes: bool = False) -> tuple[int, bool
     return sum(piece.count(b"\n") for piece in outside), inside_quotes ^ (len(pieces) % 2 == 0)
 
 
-def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
+def read_block(block: Block, header: Header, first_line: int) -> pl.DataFrame:
     """Rows of a block of whole lines (without the header line).
 
     Args:
-        block: bytes that end with a line end.
+        block: whole lines.
         header: the file's header.
         first_line: the number of the block's first line in the file, the header being line 1.
 
@@ -120,14 +133,16 @@ def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
     Raises:
         BadFileError: a line has too few or too many fields, a quote inside a field, or one that is never closed.
     """
+    data = block.data
     names = [str(place) for place in range(len(header.names))]
     # polars takes the number of columns from the first line, which must then not be a blank one.
-    starts_blank = not block[: block.find(b"\n") + 1].strip()
+    first_line_end = data.find(b"\n")
+    starts_blank = not data[:first_line_end].strip()
     first = header.separator.join(names).encode() + b"\n" if starts_blank else b""
     try:
         # All columns, although three are needed: asked for some, polars lets a line with too many fields pass.
         frame = pl.read_csv(
-            first + block if first else block,
+            first + data if first else data,
             has_header=starts_blank,
             schema=dict.fromkeys(names, pl.String),
             separator=header.separator,
@@ -137,11 +152,16 @@ def read_block(block: bytes, header: Header, first_line: int) -> pl.DataFrame:
         unreadable = BadFileError(
             f"Lines {first_line} and after cannot be read as CSV ({str(error).splitlines()[0]})", ASK_AGAIN
         )
-        raise _damage(block, header, first_line, rows=None) or unreadable from error
-    # Where each line is a row and has its last value, none was cut and none swallowed another. Else look closely.
-    suspicious = frame.height != block.count(b"\n") or bool((frame[names[-1]] == "").any())
-    if suspicious and (damage := _damage(block, header, first_line, rows=frame.height)) is not None:
-        raise damage
+        raise _damage(data, header, first_line, rows=None) or unreadable from error
+    # The bytes must add up: all values, a separator or line end after each, and the quotes around some. If they do not,
+    # or if a last value is missing, a line may be cut or have swallowed another: then the block is looked at closely.
+    line_end = 2 if data[first_line_end - 1 : first_line_end] == b"\r" else 1
+    values = sum(frame.select(pl.all().str.len_bytes().sum()).row(0))
+    adds_up = len(data) == values + frame.height * (len(names) - 1 + line_end) + block.quotes
+    if not adds_up or bool((frame[names[-1]] == "").any()):
+        damage = _damage(data, header, first_line, rows=frame.height)
+        if damage is not None:
+            raise damage
     store_code, upc, quantity = (names[header.names.index(name)] for name in header.needed)
     return frame.select(
         pl.int_range(first_line, first_line + frame.height, dtype=pl.UInt32).alias("line_number"),

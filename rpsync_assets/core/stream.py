@@ -17,7 +17,7 @@ from datetime import datetime
 import polars as pl
 
 from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.reader import ROW_SCHEMA, Header, read_block
+from rpsync_assets.core.reader import ROW_SCHEMA, Block, Header, read_block
 from rpsync_assets.core.reset import FilteredReset, judge, plainly_inactive
 
 WORKERS = 3
@@ -34,7 +34,7 @@ class _Sifted:
 
 
 def filter_blocks(
-    blocks: Iterable[bytes],
+    blocks: Iterable[Block],
     *,
     header: Header,
     active: pl.DataFrame,
@@ -58,7 +58,7 @@ def filter_blocks(
     active_gtins = active["gtin"]
     rows = inactive = unreadable = 0
     rests: list[pl.DataFrame] = []
-    pending: deque[tuple[bytes, Future[_Sifted]]] = deque()
+    pending: deque[tuple[Block, Future[_Sifted]]] = deque()
 
     def take() -> None:
         nonlocal rows, inactive, unreadable
@@ -96,7 +96,7 @@ def filter_blocks(
     )
 
 
-def _sift(block: bytes, header: Header, active_gtins: pl.Series) -> _Sifted:
+def _sift(block: Block, header: Header, active_gtins: pl.Series) -> _Sifted:
     """Parse a block and keep what is not plainly inactive; line numbers are those of a file that starts here."""
     frame = read_block(block, header, first_line=2)
     dropped = plainly_inactive(frame, active_gtins)

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
-from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.reader import ASK_AGAIN, count_lines, end_of_last_line
+from rpsync_assets.core.errors import BadFileError, SetupError
+from rpsync_assets.core.reader import ASK_AGAIN, Block, count_lines, cut_block
 from rpsync_assets.resources.private import promoted
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -32,8 +32,17 @@ class Arrival:
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def write(self, data: bytes) -> int:
-        """Take the next bytes."""
-        self.handle.write(data)
+        """Take the next bytes.
+
+        Raises:
+            SetupError: our own disk refuses them; said here, or it would look like the server's fault.
+        """
+        try:
+            self.handle.write(data)
+        except OSError as error:
+            raise SetupError(
+                f"The landing folder cannot be written: {error.strerror}", "Make room on the disk of the data folder"
+            ) from error
         self._digest.update(data)
         self.size += len(data)
         ended, self._inside_quotes = count_lines(data, inside_quotes=self._inside_quotes)
@@ -86,7 +95,7 @@ def first_line(path: Path) -> bytes:
     return line
 
 
-def blocks(path: Path, *, start: int, size: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks(path: Path, *, start: int, size: int = BLOCK_BYTES) -> Iterator[Block]:
     """The file from ``start`` on in blocks of whole lines; a last line without a line end gets one.
 
     Raises:
@@ -96,17 +105,17 @@ def blocks(path: Path, *, start: int, size: int = BLOCK_BYTES) -> Iterator[bytes
     try:
         length = os.fstat(descriptor).st_size
         while start < length:
-            block = os.pread(descriptor, size, start)
-            end = end_of_last_line(block)
-            if end == 0:
-                if start + len(block) < length:
+            piece = os.pread(descriptor, size, start)
+            block = cut_block(piece)
+            if not block.data:
+                if start + len(piece) < length:
                     raise BadFileError(
                         f"{path.name} has no line end within {size} bytes from byte {start} on: a quote may be open",
                         ASK_AGAIN,
                     )
-                yield block + b"\n"
+                yield Block.of(piece + b"\n")
                 return
-            start += end
-            yield block if end == len(block) else block[:end]
+            start += len(block.data)
+            yield block
     finally:
         os.close(descriptor)

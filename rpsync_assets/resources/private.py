@@ -4,6 +4,8 @@ Belongs here: making and promoting them. Does not: what is in them.
 """
 
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import BinaryIO
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+ABANDONED_SECONDS = 3600
+"""A temporary file that nobody wrote to for so long is of a process that was killed."""
 
 
 def private_folder(folder: Path) -> Path:
@@ -38,8 +42,10 @@ def promoted(path: Path) -> Iterator[BinaryIO]:
     The temporary name ends in ``.part``, which no glob of ours matches.
     """
     private_folder(path.parent)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)
+    for abandoned in path.parent.glob(f"{path.name}.*.part"):
+        if time.time() - abandoned.stat().st_mtime > ABANDONED_SECONDS:
+            abandoned.unlink(missing_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(temporary, "xb", opener=_private) as handle:
             yield handle

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
+from dagster_duckdb import DuckDBResource
 
 from rpsync_assets.resources.private import PRIVATE_FILE, private_folder
 
@@ -28,7 +30,7 @@ class Warehouse:
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An open connection, closed whatever happens.
 
-        Not dagster-duckdb's: that one stays open after an exception, and tries a locked file ten times over 100 s.
+        Not dagster-duckdb's: that one tries a locked file for 100 s, and a view can wait for the next run.
         """
         private_folder(self.database.parent)
         connection = duckdb.connect(str(self.database))
@@ -37,6 +39,23 @@ class Warehouse:
         finally:
             connection.close()
             self.database.chmod(PRIVATE_FILE)
+
+    def ask(self, question: str, **files: Path) -> list[tuple[Any, ...]]:
+        """Answer an SQL question about Parquet files, in a database in memory: no lock, whoever has the warehouse open.
+
+        Args:
+            question: names each file as a table.
+            files: table name -> file.
+        """
+        memory = DuckDBResource(database=":memory:")
+        with memory.get_connection() as connection:
+            try:
+                for table, file in files.items():
+                    connection.read_parquet(str(file)).create_view(table)
+                return connection.execute(question).fetchall()
+            finally:
+                # dagster-duckdb leaves a connection open when its block raises.
+                connection.close()
 
     def show(self, table: str) -> None:
         """Make the view of a table unless it is there; a database that somebody has open is left for the next time."""

@@ -109,7 +109,7 @@ def _funnel(runs: list[Run]) -> Table:
 def _checks(runs: list[Run]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     for column in ("", "check", "of", "observed", "threshold"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in {"check", "of"})
     for check in (check for run in runs for check in run.checks):
         mark = "[green]✔[/]" if check["passed"] else "[red]✘[/]"
         observed, threshold = (escape(str(check.get(name, ""))) for name in ("observed", "threshold"))

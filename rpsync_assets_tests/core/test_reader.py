@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.reader import ColumnMap, Header, count_lines, end_of_last_line, read_block, read_header
+from rpsync_assets.core.reader import Block, ColumnMap, Header, count_lines, cut_block, read_block, read_header
 
 HEADER = read_header(b"store_code,upc,alu,description,qty\n", ColumnMap())
 Row = tuple[int, str, str, str]
 
 
 def rows_of(block: bytes, header: Header = HEADER, first_line: int = 2) -> list[Row]:
-    return read_block(block, header, first_line).rows()
+    return read_block(Block.of(block), header, first_line).rows()
 
 
 # The header -----------------------------------------------------------------------------------------------------------
@@ -221,7 +221,9 @@ def test_the_last_whole_line_of_any_piece_is_found(table: list[list[str]], line_
     content = written(table, line_end)
     ends = record_ends(content)
     assert len(ends) == len(table)
-    assert end_of_last_line(content[:cut]) == max([end for end in ends if end <= cut], default=0)
+    block = cut_block(content[:cut])
+    assert len(block.data) == max([end for end in ends if end <= cut], default=0)
+    assert block == Block.of(block.data)
 
 
 @given(table=TABLE, line_end=st.sampled_from(["\n", "\r\n"]), cuts=st.lists(st.integers(0, 200), max_size=4))
@@ -243,7 +245,7 @@ def test_lines_are_counted_right_however_the_bytes_arrive(
 def test_every_row_of_a_valid_csv_is_read_as_pythons_csv_module_reads_it(table: list[list[str]], line_end: str) -> None:
     header = read_header(b"store_code,upc,qty\n", ColumnMap())
     content = written(table, line_end)
-    read = read_block(content, header, 2)
+    read = read_block(Block.of(content), header, 2)
     assert read.drop("line_number").rows() == [
         tuple(row) for row in csv.reader(io.StringIO(content.decode(), newline=""))
     ]

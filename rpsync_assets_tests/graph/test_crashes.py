@@ -40,7 +40,7 @@ def test_a_crash_anywhere_is_made_good_by_the_next_run(
 
 
 def test_what_was_taken_is_sent_even_if_the_world_has_moved_on(example: TinyWorld, counts: Rows):
-    """Died before the upload of the variance; until the rerun the order is completed. 2 and 2 are still due: as of T0."""
+    """Died before the upload of the variance; until the rerun the order completes. As of T0, 2 and 2 are due."""
     example.file(counts)
     example.run(sftp=DyingSftp.like(example.defs().resources["sftp"], "variance"))
     example.oms.ship("1001", "C", "NY", 2, "2026-03-10 08:00")

@@ -6,7 +6,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -29,13 +28,13 @@ class Played(NamedTuple):
     data: Path
     environment: Environment
     summary: Summary
-    again: Summary
+    again: Summary | None
     on_hand: dict[tuple[str, str], int]
 
 
 @pytest.fixture(scope="module")
-def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Played]]:
-    """Two business dates of two stores in two zones, each run twice, under the usual umask of a server."""
+def days(tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
+    """Two business dates of two stores in two zones, the second run twice, under the usual umask of a server."""
     data = tmp_path_factory.mktemp("sandbox") / "data"
     played = []
     before = os.umask(0o022)
@@ -44,12 +43,12 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Played]]:
             with running(data, SIZES["tiny"], 7, ROSTER[:2], day) as environment:
                 summary = run_day(environment, STORES, lambda *_: None)
                 on_hand = _on_hand(environment)
-                again = run_day(environment, STORES, lambda *_: None)
+                again = run_day(environment, STORES, lambda *_: None) if day == DAYS[1] else None
                 assert _on_hand(environment) == on_hand
                 played.append(Played(data, environment, summary, again, on_hand))
     finally:
         os.umask(before)
-    yield played
+    return played
 
 
 def _on_hand(environment: Environment) -> dict[tuple[str, str], int]:
@@ -104,13 +103,14 @@ def test_the_unreported_units_are_the_ones_taken_back(days: list[Played]):
 
 
 def test_running_twice_is_safe_and_says_what_was_not_needed(days: list[Played]):
-    for played in days:
-        assert played.again.held
-        for store in STORES:
-            said = played.again.stores[store][0].assets
-            assert said["raw_reset_file"]["fetched"] is False
-            for asset in ("filtered_reset_parts", "variance_file"):
-                assert said[asset]["outcome"] == "delivered before: not sent again"
+    again = days[1].again
+    assert again is not None
+    assert again.held
+    for store in STORES:
+        said = again.stores[store][0].assets
+        assert said["raw_reset_file"]["fetched"] is False
+        for asset in ("filtered_reset_parts", "variance_file"):
+            assert said[asset]["outcome"] == "delivered before: not sent again"
 
 
 def test_what_we_keep_is_private_whatever_the_umask(days: list[Played]):

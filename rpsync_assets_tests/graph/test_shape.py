@@ -41,7 +41,9 @@ CHECKS = {
     "variance_file": {"variance_keys_within_reset", "variance_reset_same_day"},
     "variance_import": {"oms_matches_retail_pro"},
     "online_atp": {"online_atp_not_negative"},
-    **dict.fromkeys(("shopify_feed", "shopify_full_reset", "shopify_delta"), {"feed_not_negative", "feed_unique"}),
+    "shopify_feed": {"feed_not_negative", "feed_unique"},
+    "shopify_full_reset": {"feed_not_negative", "feed_unique"},
+    "shopify_delta": {"feed_not_negative", "feed_unique"},
 }
 
 

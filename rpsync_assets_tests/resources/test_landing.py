@@ -148,7 +148,7 @@ def test_a_landed_file_lies_in_its_own_days_folder_whatever_the_server_called_it
 def in_blocks(tmp_path: Path, content: bytes, size: int, start: int = 0) -> list[bytes]:
     path = tmp_path / "blocks.csv"
     path.write_bytes(content)
-    return list(blocks(path, start=start, size=size))
+    return [block.data for block in blocks(path, start=start, size=size)]
 
 
 @pytest.mark.parametrize(
