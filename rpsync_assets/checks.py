@@ -9,10 +9,11 @@ import polars as pl
 
 from rpsync_assets.assets.metadata import as_markdown
 from rpsync_assets.assets.reset import ACCOUNTING, REJECTED
-from rpsync_assets.assets.verdicts import check_result, failure
+from rpsync_assets.assets.verdicts import check_result
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.core.variance import compare_with_retail_pro
+from rpsync_assets.failures import failure
 from rpsync_assets.partitions import Partitions, Slot
 from rpsync_assets.resources.oms import EmbeddedOms
 from rpsync_assets.resources.tables import Tables

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from rpsync_assets.assets.verdicts import GuardRefusedError, check_result, failure
+from rpsync_assets.assets.verdicts import GuardRefusedError, check_result
 from rpsync_assets.core.errors import RpsyncError
+from rpsync_assets.failures import failure
 from rpsync_assets.partitions import Partitions
 
 OWNER = "team:inventory-sync"

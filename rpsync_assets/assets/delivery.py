@@ -100,6 +100,20 @@ class Courier:
             sent = sum(self._send(session, delivery, contents[delivery.file_name]) for delivery in pending)
         return Sent(self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation), sent)
 
+    def went_out(self, slot: Slot, kind: Kind) -> list[Delivery]:
+        """The deliveries of a day that lie on the server or were taken from it, of any generation.
+
+        One that a run sent before it died, and could not write down, is found there and written down now.
+        """
+        taken = self.state.deliveries(slot.store, slot.day, kind)
+        pending = [delivery for delivery in taken if delivery.delivered_at is None]
+        if pending:
+            with self.sftp.session() as session:
+                for delivery in pending:
+                    if self._place(session, delivery) is not None:
+                        self.state.mark_delivered(delivery, datetime.now(UTC))
+        return [d for d in self.state.deliveries(slot.store, slot.day, kind) if d.delivered_at is not None]
+
     def _take(self, shipment: Shipment) -> list[Delivery]:
         slot = shipment.slot
         deliveries = [
@@ -142,11 +156,16 @@ class Courier:
 
     def _send(self, session: SftpSession, delivery: Delivery, content: bytes) -> bool:
         """Send one file unless it is there; whether it was sent now."""
-        places = (delivery.folder, f"{delivery.folder}/archive", f"{delivery.folder}/error")
-        there = next((place for place in places if session.look(f"{place}/{delivery.file_name}")), None)
+        there = self._place(session, delivery)
         if there is None:
             session.upload(delivery.folder, delivery.file_name, content)
         else:
             _log.info("%s lies in %s already: an earlier run sent it", delivery.file_name, there)
         self.state.mark_delivered(delivery, datetime.now(UTC))
         return there is None
+
+    @staticmethod
+    def _place(session: SftpSession, delivery: Delivery) -> str | None:
+        """Where a delivered file lies on the server: in the folder, or where the OMS moved it."""
+        places = (delivery.folder, f"{delivery.folder}/archive", f"{delivery.folder}/error")
+        return next((place for place in places if session.look(f"{place}/{delivery.file_name}")), None)

@@ -10,7 +10,7 @@ import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.verdicts import check_result, require
+from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
 from rpsync_assets.core.atp import online_atp as compute_online_atp
@@ -76,6 +76,7 @@ def active_products(
 def reset_import(
     context: dg.AssetExecutionContext,
     filtered_reset_parts: pl.DataFrame,
+    config: ReleaseConfig,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[EmbeddedOms],
     state: dg.ResourceParam[State],
@@ -100,7 +101,7 @@ def reset_import(
         failed=sum(log.failed_rows for log in logs),
         most_failed_share=settings.store(slot.store).most_failed_share,
     )
-    checks = require([verdict])
+    checks = require([verdict], release=config.release)
     state.accept(slot.store, slot.day, rows.filter(pl.col("status").is_in(ACCEPTED)))
     return dg.MaterializeResult(
         value=rows,

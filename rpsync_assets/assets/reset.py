@@ -15,7 +15,7 @@ from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.retail_pro import column_map
-from rpsync_assets.assets.verdicts import check_result, require
+from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import HeldError, NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
@@ -109,13 +109,6 @@ def filtered_reset(
             "store codes of two facilities": ", ".join(shared_codes) or "none",
         },
     )
-
-
-class ReleaseConfig(dg.Config):
-    """A person's word for a held day."""
-
-    release: str = ""
-    """Why you are sure that a held reset may go out; empty: it stays held."""
 
 
 @asset(

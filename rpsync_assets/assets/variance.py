@@ -85,6 +85,10 @@ def variance_file(
     """
     slot = Slot.of(context)
     snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
+    courier = Courier(sftp, state, outbox, context)
+    for earlier in courier.went_out(slot, "variance"):
+        # A run that died after sending could not write down that these rows have had their variance.
+        state.settle(slot.store, slot.day, earlier.generation, datetime.now(UTC))
     if reset_import.is_empty():
         generation, table = 0, pl.DataFrame(schema=VARIANCE_SCHEMA)
     else:
@@ -111,7 +115,7 @@ def variance_file(
     )
     name = variance_name(slot.store, slot.day, generation)
     content = to_csv(table, LOCATION)
-    sent = Courier(sftp, state, outbox, context).deliver(
+    sent = courier.deliver(
         Shipment(
             slot=slot,
             kind="variance",

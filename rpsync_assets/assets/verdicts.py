@@ -1,14 +1,20 @@
-"""From verdicts and errors to what Dagster shows: check results, and failures that say whether a rerun helps.
+"""From verdicts to what Dagster shows: check results, and a refusal that stops the asset.
 
-Belongs here: the translation. Does not: rules (``core/guards``).
+Belongs here: the translation, and a person's word for a held day. Does not: rules (``core/guards``).
 """
 
 from collections.abc import Sequence
 
 import dagster as dg
 
-from rpsync_assets.core.errors import RpsyncError, TransientError
 from rpsync_assets.core.guards import Verdict
+
+
+class ReleaseConfig(dg.Config):
+    """A person's word for a held day."""
+
+    release: str = ""
+    """Why you are sure that what is held may go on; empty: it stays held."""
 
 
 class GuardRefusedError(Exception):
@@ -40,7 +46,7 @@ def require(verdicts: Sequence[Verdict], *, release: str = "") -> list[dg.AssetC
 
 def sentence(verdict: Verdict) -> str:
     """A refused verdict in one line: what was found, number and threshold, what to do."""
-    return f"{verdict.found} (observed {verdict.observed}, needed {verdict.threshold}). {verdict.mend}"
+    return f"{verdict.found} (observed {verdict.observed}, needed {verdict.threshold}). {verdict.mend}."
 
 
 def check_result(verdict: Verdict, *, release: str = "") -> dg.AssetCheckResult:
@@ -57,14 +63,4 @@ def check_result(verdict: Verdict, *, release: str = "") -> dg.AssetCheckResult:
             **({"released because": release} if released else {}),
             **verdict.details,
         },
-    )
-
-
-def failure(error: RpsyncError | GuardRefusedError) -> dg.Failure:
-    """An error of ours as a Dagster failure; permanent ones are never retried."""
-    transient = isinstance(error, TransientError)
-    return dg.Failure(
-        description=str(error),
-        metadata={"a rerun helps": "yes, later" if transient else "no, something must be mended first"},
-        allow_retries=transient,
     )

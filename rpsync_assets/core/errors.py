@@ -9,7 +9,7 @@
         ├── NotYetError       what we wait for is not there yet (a file, an import)
         └── UnreachableError  a server did not answer or hung up
 
-Belongs here: exception classes only. Does not: Dagster's ``Failure``, which ``assets/failures.py`` makes of these.
+Belongs here: exception classes only. Does not: Dagster's ``Failure``, which ``failures.py`` makes of these.
 Messages never contain secrets: raise with names of settings, not with their values.
 """
 

@@ -167,7 +167,10 @@ def import_complete(*, delivered: int, reported: int, failed: int, most_failed_s
         observed=round(share, 6),
         threshold=f"a failed share of at most {most_failed_share}, of exactly {delivered} rows",
         found=f"the OMS reports {reported} rows for the {delivered} delivered, {failed} of them failed",
-        mend="Look at the failed rows in reset_import, mend the OMS's data, then deliver again",
+        mend="Look at the failed rows in the OMS's import log and mend the OMS's data: these keys keep their old number"
+        " until Retail Pro's next file. To go on with the rows that were applied, materialize reset_import with the"
+        ' config {"release": "why you are sure"}',
+        releasable=delivered == reported,
         details={"failed": failed},
     )
 

@@ -367,8 +367,8 @@ FROM INCOMING I
 """,
 ]
 
-# A variance belongs to the accepted reset row of its own day: if a newer reset of the key came in between, the row is
-# void.
+# A variance belongs to the accepted reset row of its own day and is applied to it once: if a newer reset of the key
+# came in between, or another variance since that row, it is void.
 _JUDGE_VARIANCE = [
     _FIND_ITEMS,
     """
@@ -383,13 +383,21 @@ UPDATE INCOMING SET ROW_STATUS = CASE
     WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
       AND R.ROW_STATUS IN ('applied', 'unchanged')
     ORDER BY R.SNAPSHOT_DATE DESC, R.GENERATION DESC LIMIT 1) NOT IN (SELECT LOG_ID FROM RESET_LOG) THEN 'void'
+  WHEN EXISTS (
+    SELECT 1 FROM INVENTORY_ITEM_VARIANCE V
+    WHERE V.FACILITY_ID = INCOMING.FACILITY_ID AND V.PRODUCT_ID = INCOMING.PRODUCT_ID
+      AND V.ROW_STATUS IN ('applied', 'clamped')
+      AND V.CREATED_DATE >= (
+        SELECT MAX(R.CREATED_DATE) FROM EXTERNAL_INVENTORY_RESET R
+        WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
+          AND R.ROW_STATUS IN ('applied', 'unchanged'))) THEN 'void'
   WHEN AMOUNT < 0 AND QOH < -AMOUNT THEN 'clamped'
   ELSE 'applied' END
 """,
     """
 UPDATE INCOMING SET REASON = CASE ROW_STATUS
   WHEN 'failed' THEN COALESCE(REASON, 'the reset of this day holds no accepted row for this key')
-  WHEN 'void' THEN 'a newer reset of this key was imported in between'
+  WHEN 'void' THEN 'a newer reset of this key came in between, or this reset row has had its variance'
   WHEN 'clamped' THEN 'a variance cannot take more than there is' END
 WHERE ROW_STATUS <> 'applied'
 """,

@@ -153,6 +153,24 @@ class _RefuseUnknownKey(paramiko.MissingHostKeyPolicy):
         )
 
 
+class _UpTo:
+    """A sink that stops a download which brings more than was listed: a file that grows would never end."""
+
+    def __init__(self, file: RemoteFile, sink: Sink) -> None:
+        self._file = file
+        self._sink = sink
+        self._left = file.size
+
+    def write(self, data: bytes) -> int:
+        self._left -= len(data)
+        if self._left < 0:
+            raise NotYetError(
+                f"{self._file.path} is still being written: more than the {self._file.size} bytes of a moment ago came",
+                "Wait until Retail Pro has finished; a rerun helps then",
+            )
+        return self._sink.write(data)
+
+
 class SftpSession:
     """The verbs, on an open session."""
 
@@ -195,7 +213,7 @@ class SftpSession:
             NotYetError: the file on the server is not the one that was listed, neither before nor after.
         """
         self._refuse_change(file)
-        self._sftp.getfo(file.path, sink, callback=on_bytes, max_concurrent_prefetch_requests=None)  # type: ignore[arg-type]
+        self._sftp.getfo(file.path, _UpTo(file, sink), callback=on_bytes, max_concurrent_prefetch_requests=None)  # type: ignore[arg-type]
         self._refuse_change(file)
 
     def _refuse_change(self, file: RemoteFile) -> None:

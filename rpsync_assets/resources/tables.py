@@ -15,6 +15,7 @@ import polars as pl
 from upath import UPath
 
 from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.failures import failure
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.private import promoted
 
@@ -77,10 +78,11 @@ class ParquetIOManager(dg.UPathIOManager):
         """Load a frame."""
         local = Path(str(path))
         if not local.exists():
-            raise NotYetError(
+            missing = NotYetError(
                 f"There is no {context.asset_key.path[-1]} for {context.asset_partition_key} yet",
                 f"Materialize {context.asset_key.path[-1]} of this partition first",
             )
+            raise failure(missing) from missing
         return pl.read_parquet(local, hive_partitioning=False)
 
     def make_directory(self, path: UPath) -> None:

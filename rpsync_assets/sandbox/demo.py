@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from rpsync_assets import assets
 from rpsync_assets.definitions import build_defs
 from rpsync_assets.partitions import Slot
 from rpsync_assets.sandbox.environment import Environment
@@ -23,6 +24,7 @@ from rpsync_assets.settings import load_settings
 _log = logging.getLogger(__name__)
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_ASSETS = {blueprint.function.__name__ for blueprint in assets.ALL}
 _TIMED = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
 
 
@@ -133,10 +135,12 @@ def _launch(
 
 
 def _collect(run: Run, result: dg.ExecuteInProcessResult) -> None:
-    for event in result.all_events:
-        if event.event_type in _TIMED and event.step_key:
-            duration = getattr(event.event_specific_data, "duration_ms", None)
-            run.assets.setdefault(event.step_key, {})["seconds"] = round((duration or 0) / 1000, 3)
+    seconds = {
+        str(event.step_key): round(getattr(event.event_specific_data, "duration_ms", 0.0) / 1000, 3)
+        for event in result.all_events
+        if event.event_type in _TIMED
+    }
+    run.assets = {name: {"seconds": taken} for name, taken in seconds.items() if name in _ASSETS}
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
         entry = run.assets.setdefault(materialization.asset_key.path[-1], {})
@@ -148,6 +152,7 @@ def _collect(run: Run, result: dg.ExecuteInProcessResult) -> None:
                 "check": evaluation.check_name,
                 "passed": evaluation.passed,
                 "description": evaluation.description,
+                "seconds": seconds.get(f"{evaluation.asset_key.path[-1]}_{evaluation.check_name}"),
                 **{name: _plain(value) for name, value in evaluation.metadata.items()},
             }
         )

@@ -153,7 +153,7 @@ def test_a_file_that_begins_to_grow_while_it_is_fetched_is_left_alone(morning: T
     path = morning.raw_file(GOOD)
     growing = GrowingSftp.like(morning.defs().resources["sftp"])
     growing.grow.append(path)
-    refused(morning.run("raw_reset_file", sftp=growing), "raw_reset_file", "still being written", "bytes a moment ago")
+    refused(morning.run("raw_reset_file", sftp=growing), "raw_reset_file", "still being written", "a moment ago")
     assert not list((morning.data / "landing/2026-03-10").rglob("*.*"))
 
 
@@ -244,3 +244,9 @@ def test_an_import_of_which_much_failed_holds_the_day(example: TinyWorld, counts
     assert example.folder("inventory-variance") == []
     assert example.run("variance_file").failure.count("There is no reset_import for 2026-03-10|US yet") == 1
     assert example.folder("inventory-variance") == []
+    rest = ("reset_import", "variance_file", "variance_import")
+    released = example.run(*rest, release="A is being renamed", released="reset_import")
+    assert (released.failures, released.red) == ({}, [])
+    # B had its row applied, so it has its variance; A's row failed, so nothing of A is taken out.
+    assert released.metadata["variance_file"]["units"] == 2
+    assert released.metadata["reset_import"]["failed"] == 2

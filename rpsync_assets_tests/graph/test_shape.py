@@ -35,7 +35,7 @@ FILTER_CHECKS = {"rows_accounted_for", "filtered_row_count", "filtered_upca_vali
 CHECKS = {
     "raw_reset_file": {"raw_row_count"},
     "active_products": {"active_row_count", "active_upca_valid", "active_upca_unique"},
-    "filtered_reset": FILTER_CHECKS,
+    "filtered_reset": {*FILTER_CHECKS, "stored_rows_match_accounting"},
     "filtered_reset_parts": {*FILTER_CHECKS, "part_row_counts"},
     "reset_import": {"import_complete"},
     "variance_file": {"variance_keys_within_reset", "variance_reset_same_day"},

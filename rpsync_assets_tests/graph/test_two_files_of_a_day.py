@@ -56,7 +56,6 @@ def test_the_first_files_pending_variance_goes_with_the_second_ones(
     assert example.oms.on_hand() == END
 
 
-@pytest.mark.xfail(reason="B's two units are deducted a second time: see the report", strict=True)
 def test_a_variance_that_went_out_unrecorded_is_not_sent_again_with_the_second_file(example: TinyWorld, counts: Rows):
     """Died between upload and bookkeeping; the OMS read the file by itself before the corrected one arrived."""
     example.file(counts)

@@ -121,6 +121,7 @@ class TinyWorld:
         day: date = DAY,
         partition: str | None = None,
         release: str | None = None,
+        released: str = "filtered_reset_parts",
         settings: Settings | None = None,
         instance: dg.DagsterInstance | None = None,
         **resources: object,
@@ -128,7 +129,7 @@ class TinyWorld:
         """Run a job, or only some of its assets, as somebody does who clicks Materialize."""
         config: dict[str, object] = dict(QUIET)
         if release is not None:
-            config["ops"] = {"filtered_reset_parts": {"config": {"release": release}}}
+            config["ops"] = {released: {"config": {"release": release}}}
         done = (
             self.defs(settings, **resources)
             .resolve_job_def(job)

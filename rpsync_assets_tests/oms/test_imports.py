@@ -281,6 +281,16 @@ def test_a_variance_twice_takes_once(books: Books) -> None:
     assert books.totals("F1", "A") == (8, 8)
 
 
+def test_a_second_variance_of_one_reset_row_is_void_whatever_its_file_is_called(books: Books) -> None:
+    """A corrected file of the day brought a second variance; the key of the first file only had had its own."""
+    reset(books, ("F1", "111", 10))
+    vary(books, ("F1", "111", -2))
+    reset(books, ("F1", "222", 10), name="reset_US_20260310_g2_1of1.csv", snapshot=at(60))
+    second = "variance_US_20260310_g2.csv"
+    assert vary(books, ("F1", "111", -2), ("F1", "222", -1), name=second) == [("void", -2, 0), ("applied", -1, -1)]
+    assert (books.totals("F1", "A"), books.totals("F1", "B")) == ((8, 8), (9, 9))
+
+
 def test_a_variance_for_a_key_outside_the_reset_fails(books: Books) -> None:
     books.stock("F2", "A", 10)
     reset(books, ("F1", "111", 10), ("F1", "222", "x"))

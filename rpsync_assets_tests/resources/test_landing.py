@@ -82,11 +82,15 @@ def test_the_new_content_is_there_all_at_once(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_what_an_earlier_crash_left_is_written_over(tmp_path: Path) -> None:
-    (tmp_path / f"c.csv.{os.getpid()}.part").write_bytes(b"left by a crash")
+def test_what_a_killed_process_left_is_cleared_away_but_not_what_another_is_writing(tmp_path: Path) -> None:
+    abandoned, fresh = tmp_path / "c.csv.dead.part", tmp_path / "c.csv.live.part"
+    for file in (abandoned, fresh):
+        file.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
     with promoted(tmp_path / "c.csv") as handle:
         handle.write(b"new")
-    assert [file.name for file in tmp_path.iterdir()] == ["c.csv"]
+    assert {file.name for file in tmp_path.iterdir()} == {"c.csv", fresh.name}
+    assert (tmp_path / "c.csv").read_bytes() == b"new"
 
 
 def test_a_copy_of_a_delivery_is_kept_as_sent(tmp_path: Path) -> None:
