@@ -9,6 +9,7 @@ is begun, so several reads in one are one snapshot, and a writer waits for the o
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import NullPool
 
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.resources.private import private_file
@@ -37,7 +38,8 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
             f"The OMS database {path} does not exist",
             "Set RPSYNC_OMS_DATABASE_URL or [oms] database; for a world to play in, run 'rpsync sandbox'",
         )
-    engine = create_engine(parsed, connect_args={"timeout": WAIT_FOR_WRITER_SECONDS})
+    # No pool: a file is opened in no time, and a connection that nobody closes would hold it until the process ends.
+    engine = create_engine(parsed, poolclass=NullPool, connect_args={"timeout": WAIT_FOR_WRITER_SECONDS})
     event.listen(engine, "connect", _begin_by_ourselves)
     event.listen(engine, "begin", _begin)
     return engine
