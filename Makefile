@@ -16,7 +16,7 @@ demo: $(READY) ## run the whole day of two stores in the sandbox (ARGS="--size f
 	$(BIN)/rpsync demo $(ARGS)
 
 ui: $(READY) ## the Dagster UI on http://127.0.0.1:3000, on the sandbox, or on RPSYNC_CONFIG if it is set
-	$(if $(RPSYNC_CONFIG),$(BIN)/dagster dev,$(BIN)/rpsync sandbox $(BIN)/dagster dev) -h 127.0.0.1 $(ARGS)
+	$(BIN)/rpsync ui $(ARGS)
 
 test: $(READY) ## the tests
 	$(BIN)/python -m pytest $(ARGS)

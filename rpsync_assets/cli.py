@@ -63,6 +63,8 @@ def demo(
     from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
     from rpsync_assets.sandbox.stores import choose  # noqa: PLC0415
 
+    if json_path is not None and not json_path.resolve().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {json_path.resolve().parent} to write {json_path.name} into")
     screen = Screen(Console(highlight=False))
     screen.listen()
     chosen = choose(stores)
@@ -74,6 +76,28 @@ def demo(
             json_path.write_text(json.dumps(summary.as_json(environment), indent=2), "utf-8")
     if not summary.held:
         raise typer.Exit(1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def ui(context: typer.Context) -> None:
+    """Run the Dagster UI and its daemon, on your systems if RPSYNC_CONFIG is set, else on the sandbox.
+
+    Further arguments go to ``dagster dev``. What Dagster remembers lies in the data folder, or in DAGSTER_HOME.
+    """
+    from rpsync_assets.sandbox.environment import dagster_home, running  # noqa: PLC0415
+    from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
+    from rpsync_assets.sandbox.stores import choose  # noqa: PLC0415
+    from rpsync_assets.settings import CONFIG_VARIABLE, load_settings  # noqa: PLC0415
+
+    dagster = [sys.executable, "-m", "dagster", "dev", "-m", "rpsync_assets.definitions", "-h", "127.0.0.1"]
+    command = [*dagster, *context.args]
+    if CONFIG_VARIABLE in os.environ:
+        home = os.environ.get("DAGSTER_HOME") or dagster_home(load_settings(os.environ, Path.cwd()).data_dir)
+        code = _run_until_told_to_end(command, {"DAGSTER_HOME": str(home)})
+    else:
+        with running(_data_dir(None, "small", 7), size_named("small"), 7, choose("2")) as environment:
+            code = _run_until_told_to_end(command, environment.variables)
+    raise typer.Exit(code)
 
 
 @app.command(

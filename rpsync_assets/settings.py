@@ -155,9 +155,15 @@ class Settings(_Section):
     @property
     def oms_database_url(self) -> str:
         """Where the OMS database is; the environment goes before the file."""
-        if self.secrets.oms_database_url is not None:
-            return self.secrets.oms_database_url.get_secret_value()
-        return f"sqlite:///{self.oms.database}"
+        if self.secrets.oms_database_url is None:
+            return f"sqlite:///{self.oms.database}"
+        url = self.secrets.oms_database_url.get_secret_value()
+        if not url.startswith("sqlite:"):
+            raise SetupError(
+                "RPSYNC_OMS_DATABASE_URL is not a SQLite database, but [oms] kind is embedded",
+                "The embedded OMS writes to its database: never point it at HotWax's own",
+            )
+        return url
 
     @property
     def state_database_url(self) -> str:

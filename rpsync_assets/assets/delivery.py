@@ -3,16 +3,19 @@
 Belongs here: the order of these steps and what a second click or a crash between them means. Does not: whether
 delivery is allowed (the asset's guards), how bytes travel (``resources/sftp``).
 
-1. The copies are kept, and the deliveries are taken in the state database: a unique row each, so a twin stops here.
+0. One run delivers for a store at a time: a lock that ends with its process, however that ends.
+1. The copies are kept, and the deliveries are taken in the state database: a unique row each, so a twin on another
+   machine stops here.
 2. Each file that is not known to be delivered is looked for on the server: in the folder, ``archive/`` and ``error/``.
    If it is there, an earlier run sent it and died before writing that down; else it is sent, temp name then rename.
 3. The delivery is marked.
 """
 
 import logging
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +27,10 @@ from rpsync_assets.resources.sftp import Sftp, SftpSession
 from rpsync_assets.resources.state import Delivery, Kind, State
 
 _log = logging.getLogger(__name__)
+
+
+LEASE = timedelta(minutes=15)
+"""For so long a delivery that another machine has taken is its own; here, the lock tells."""
 
 
 @dataclass(frozen=True)
@@ -72,33 +79,32 @@ class Courier:
     outbox: Outbox
     context: dg.AssetExecutionContext
 
-    def deliver(self, shipment: Shipment, *, before_first: Callable[[SftpSession], None]) -> Sent:
+    def deliver(self, shipment: Shipment, *, before_sending: Callable[[SftpSession], None]) -> Sent:
         """Deliver a shipment; safe to call any number of times.
 
         Args:
             shipment: what is to be delivered.
-            before_first: may refuse, by raising, before anything of this generation is taken or sent.
+            before_sending: may refuse, by raising, before anything of this generation was sent.
 
         Raises:
             NotYetError: another run is delivering it at this moment.
         """
         slot = shipment.slot
-        known = self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation)
-        pending = [delivery for delivery in known if delivery.delivered_at is None]
-        if known and not pending:
-            _log.info("%s was delivered before: not sent again", ", ".join(d.file_name for d in known))
-            return Sent(known, 0)
-        if not shipment.parcels:
-            return Sent([], 0)
-        with self.sftp.session() as session:
-            if known:
-                self._refuse_twin(known[0])
-            else:
-                before_first(session)
-                pending = self._take(shipment)
-            contents = {parcel.name: parcel.content for parcel in shipment.parcels}
-            sent = sum(self._send(session, delivery, contents[delivery.file_name]) for delivery in pending)
-        return Sent(self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation), sent)
+        with self.outbox.alone(slot.store):
+            known = self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation)
+            pending = [delivery for delivery in known if delivery.delivered_at is None]
+            if known and not pending:
+                _log.info("%s was delivered before: not sent again", ", ".join(d.file_name for d in known))
+                return Sent(known, 0)
+            if not shipment.parcels:
+                return Sent([], 0)
+            with self.sftp.session() as session:
+                _leave_to_other_machine(pending)
+                if len(pending) == len(known) and not any(self._place(session, delivery) for delivery in pending):
+                    before_sending(session)
+                pending = pending or self._take(shipment)
+                sent = sum(self._send(session, delivery) for delivery in pending)
+            return Sent(self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation), sent)
 
     def went_out(self, slot: Slot, kind: Kind) -> list[Delivery]:
         """The deliveries of a day that lie on the server or were taken from it, of any generation.
@@ -130,6 +136,8 @@ class Courier:
                 rows=parcel.rows,
                 bytes=len(parcel.content),
                 snapshot_at=shipment.snapshot_at,
+                host=socket.gethostname(),
+                taken_at=datetime.now(UTC),
                 run_id=self.context.run.run_id,
             )
             for number, parcel in enumerate(shipment.parcels, start=1)
@@ -145,19 +153,11 @@ class Courier:
             ) from error
         return deliveries
 
-    def _refuse_twin(self, taken: Delivery) -> None:
-        """A delivery that was taken and not finished is ours to finish only if its run is over."""
-        run = self.context.instance.get_run_by_id(taken.run_id) if taken.run_id != self.context.run.run_id else None
-        if run is not None and not run.is_finished:
-            raise NotYetError(
-                f"Run {taken.run_id[:8]} is delivering {taken.file_name} at this moment",
-                "Wait until it has ended; a rerun then finds it delivered",
-            )
-
-    def _send(self, session: SftpSession, delivery: Delivery, content: bytes) -> bool:
-        """Send one file unless it is there; whether it was sent now."""
+    def _send(self, session: SftpSession, delivery: Delivery) -> bool:
+        """Send one file, as it was kept when it was taken, unless it is there; whether it was sent now."""
         there = self._place(session, delivery)
         if there is None:
+            content = self.outbox.read(delivery.business_date, delivery.product_store, delivery.file_name)
             session.upload(delivery.folder, delivery.file_name, content)
         else:
             _log.info("%s lies in %s already: an earlier run sent it", delivery.file_name, there)
@@ -169,3 +169,13 @@ class Courier:
         """Where a delivered file lies on the server: in the folder, or where the OMS moved it."""
         places = (delivery.folder, f"{delivery.folder}/archive", f"{delivery.folder}/error")
         return next((place for place in places if session.look(f"{place}/{delivery.file_name}")), None)
+
+
+def _leave_to_other_machine(pending: Sequence[Delivery]) -> None:
+    for delivery in pending:
+        until = delivery.taken_at + LEASE
+        if delivery.host != socket.gethostname() and datetime.now(UTC) < until:
+            raise NotYetError(
+                f"{delivery.host} took {delivery.file_name} for delivery and may be sending it",
+                f"Rerun there, or here after {until:%H:%M} UTC if that machine is down",
+            )

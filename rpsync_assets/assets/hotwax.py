@@ -89,9 +89,16 @@ def reset_import(
     """
     slot = Slot.of(context)
     snapshot_at = recorded_snapshot(context, "filtered_reset_parts")
-    delivered = state.deliveries(slot.store, slot.day, "reset")
+    delivered = [d for d in state.deliveries(slot.store, slot.day, "reset") if d.delivered_at is not None]
+    newest = max((delivery.generation for delivery in delivered), default=0)
     oms.import_delivered()
     with oms.read() as reader:
+        # An earlier file of the day that the OMS refused is history: the newer one has taken its place.
+        delivered = [
+            delivery
+            for delivery in delivered
+            if delivery.generation == newest or not reader.was_refused(delivery.file_name)
+        ]
         logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
         received = [reader.reset_rows(log.log_id) for log in logs]
     rows = pl.concat(received) if received else pl.DataFrame(schema=RESET_ROW_SCHEMA)
@@ -99,6 +106,7 @@ def reset_import(
         delivered=sum(delivery.rows for delivery in delivered),
         reported=sum(log.total_rows for log in logs),
         failed=sum(log.failed_rows for log in logs),
+        reasons=dict(rows.filter(pl.col("status") == "failed").group_by("reason").len().sort("reason").iter_rows()),
         most_failed_share=settings.store(slot.store).most_failed_share,
     )
     checks = require([verdict], release=config.release)
@@ -166,6 +174,7 @@ def online_atp(
     Each step's number stands in a column of its own, read from the OMS in one snapshot at the moment of materializing.
     """
     slot = Slot.of(context)
+    slot.refuse_future(settings.store(slot.store).zone)
     with oms.read() as reader:
         read = reader.stock(slot.store, settings.store(slot.store).channel)
     table = compute_online_atp(read.stock, read.channel_rules, read.queue_demand, reserves=read.reserves)

@@ -6,6 +6,7 @@ of exactly-once (``assets/delivery``).
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -98,7 +99,7 @@ def filtered_reset(
     tables.write(ACCOUNTING, str(slot.key), accounting_table(accounting, lines=raw["rows"]))
     return dg.MaterializeResult(
         value=outcome.kept,
-        check_results=[*checks, *map(check_result, fit_to_deliver(outcome.kept, raw["rows"]))],
+        check_results=[*checks, *map(check_result, fit_to_deliver(outcome.kept, accounting))],
         metadata={
             **described(outcome.kept, snapshot_at=raw["snapshot_at"]),
             "raw rows": accounting.read,
@@ -135,12 +136,14 @@ def filtered_reset_parts(
     """
     slot = Slot.of(context)
     snapshot_at = recorded_snapshot(context, "filtered_reset")
-    lines, accounting = read_accounting(tables.read(ACCOUNTING, slot))
+    lines, stored = read_accounting(tables.read(ACCOUNTING, slot))
+    # What is kept is what is delivered now, whatever an earlier run said it had stored.
+    accounting = replace(stored, kept=filtered_reset.height)
     parts = split(filtered_reset)
     checks = require(
         [
             guards.rows_accounted_for(accounting, lines=lines),
-            *fit_to_deliver(filtered_reset, lines),
+            *fit_to_deliver(filtered_reset, accounting),
             guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
         ],
         release=config.release,
@@ -166,7 +169,7 @@ def filtered_reset_parts(
         parcels=parcels,
     )
     sent = Courier(sftp, state, outbox, context).deliver(
-        shipment, before_first=lambda session: _refuse_overtaking(shipment, state, sftp, session)
+        shipment, before_sending=lambda session: _refuse_overtaking(shipment, state, sftp, session)
     )
     table = pl.DataFrame(
         [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
@@ -186,10 +189,10 @@ def filtered_reset_parts(
     )
 
 
-def fit_to_deliver(kept: pl.DataFrame, raw_rows: int) -> list[guards.Verdict]:
+def fit_to_deliver(kept: pl.DataFrame, accounting: Accounting) -> list[guards.Verdict]:
     """The guards on the rows themselves."""
     return [
-        guards.filtered_row_count(kept.height, raw_rows=raw_rows),
+        guards.filtered_row_count(kept.height, accounting=accounting),
         guards.upca_valid(kept, name="filtered_upca_valid"),
         guards.unique(kept, ["facility_id", "upca"], name="filtered_keys_unique", what="a facility and UPCA"),
     ]
@@ -215,14 +218,15 @@ def _refuse_overtaking(shipment: Shipment, state: State, sftp: Sftp, session: Sf
     """A reset must not go out before an older variance was read, or after a newer reset (design.md section 5)."""
     slot = shipment.slot
     unread = [
-        file.name
+        name
         for file in session.list(sftp.inventory_variance)
         if (name := read_delivered_name(file.name)) and (name.kind, name.store) == ("variance", slot.store)
     ]
     if unread:
         raise NotYetError(
-            f"The OMS has not read {unread[0]} yet; a newer reset would swallow it",
-            "Wait for the OMS's variance import; a rerun helps once the file is gone from the folder",
+            f"The OMS has not read the variance of {unread[0].business_date} yet; a newer reset would swallow it",
+            f"Materialize variance_import of {unread[0].business_date}|{slot.store}, or wait for the OMS's import; then"
+            " rerun",
         )
     newest = state.newest_reset(slot.store)
     if newest is not None and newest.snapshot_at > shipment.snapshot_at:

@@ -113,7 +113,7 @@ def raw_reset_file(
             "sha256": sha256,
             "remote path": file.path,
             "landed": dg.MetadataValue.path(str(path)),
-            "fetched": known is None,
+            "arrival": "fetched now" if known is None else "lay here already: not fetched again",
             "other files of the day": ", ".join(other.name for other in choice.others) or "none",
         },
     )
@@ -154,13 +154,13 @@ def _land(session: SftpSession, file: RemoteFile, landing: Landing, path: Path, 
             raise NotYetError(
                 f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
             )
+        arrival.handle.flush()
+        read_header(first_line(Path(arrival.handle.name)), column_map(store))
         if arrival.last_byte != b"\n" and store.final_line_end:
             raise BadFileError(
                 f"{file.name} does not end with a line end: its last line was cut",
                 f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
             )
-        arrival.handle.flush()
-        read_header(first_line(Path(arrival.handle.name)), column_map(store))
     return arrival
 
 

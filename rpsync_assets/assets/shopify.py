@@ -102,6 +102,7 @@ def _receipt(table: pl.DataFrame) -> dict[str, Any]:
     changed = table.filter(pl.col("difference") != 0)
     return {
         **described(changed.sort(pl.col("difference").abs(), descending=True)),
+        "dagster/row_count": table.height,
         "receipt": DRY_RUN,
         "compared": table.height,
         **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},

@@ -126,8 +126,11 @@ def variance_file(
             parcels=[Parcel(name, content, table.height)] if table.height else [],
         ),
         # The table is written before anything is sent: after a crash the same rows are found, not computed anew.
-        before_first=lambda _session: _keep(tables, slot, table),
+        before_sending=lambda _session: _keep(tables, slot, table),
     )
+    if sent.deliveries and not sent.sent_now:
+        # It went out before, perhaps a moment ago by a twin: what went out is what stands here.
+        table = tables.read("variance_file", slot)
     state.settle(slot.store, slot.day, generation, datetime.now(UTC))
     return dg.MaterializeResult(
         value=table,
@@ -136,6 +139,7 @@ def variance_file(
             **described(table, snapshot_at=snapshot_at),
             "units": int(-table["available_delta"].sum()),
             "generation": generation,
+            "bytes": sum(delivery.bytes for delivery in sent.deliveries),
             "remote path": ", ".join(delivery.remote_path for delivery in sent.deliveries) or "no file was needed",
             "outcome": sent.outcome if table.height else "nothing to take back: no file was sent",
         },

@@ -28,7 +28,6 @@ class Verdict:
         found: one sentence about what was seen.
         mend: what to do when it did not pass.
         releasable: a person may look and release it by run configuration; otherwise nobody can.
-        warning: a finding that does not stop delivery.
         details: further numbers for the UI.
     """
 
@@ -39,7 +38,6 @@ class Verdict:
     found: str
     mend: str = ""
     releasable: bool = False
-    warning: bool = False
     details: dict[str, int | float | str] = field(default_factory=dict[str, int | float | str])
 
 
@@ -88,16 +86,20 @@ def stored_rows_match_accounting(gaps: Mapping[str, tuple[int, int]]) -> Verdict
     )
 
 
-def filtered_row_count(rows: int, *, raw_rows: int) -> Verdict:
+def filtered_row_count(rows: int, *, accounting: Accounting) -> Verdict:
     """An empty filtered reset is held: a closed holiday looks like that, and so does a wrong column or list."""
+    fates = {"inactive": accounting.inactive, **accounting.rejected}
+    most = max(fates, key=lambda fate: fates[fate])
     return Verdict(
         name="filtered_row_count",
         passed=rows > 0,
         observed=rows,
         threshold="at least 1",
-        found=f"{rows} of {raw_rows} raw rows are of active products at known facilities",
-        mend="If the stores were closed, release the day: materialize filtered_reset_parts with the config"
-        ' {"release": "why you are sure"}. If not, look at the rejected rows and at active_products first',
+        found=f"{rows} of {accounting.read} raw rows are left to deliver"
+        + (f"; {fates[most]} are {most}" if fates[most] and not rows else ""),
+        mend=("Look at rejected_reset_rows, active_products and the file's columns first. " if accounting.read else "")
+        + "If the stores were closed, release the day: materialize filtered_reset_parts with the config"
+        ' {"release": "why you are sure"}',
         releasable=True,
     )
 
@@ -158,7 +160,9 @@ def part_row_counts(part_rows: Sequence[int], *, rows: int) -> Verdict:
     )
 
 
-def import_complete(*, delivered: int, reported: int, failed: int, most_failed_share: float) -> Verdict:
+def import_complete(
+    *, delivered: int, reported: int, failed: int, most_failed_share: float, reasons: Mapping[str, int]
+) -> Verdict:
     """The OMS says it took in as many rows as we wrote, and hardly any failed (domain.md 1.5)."""
     share = failed / delivered if delivered else 0.0
     return Verdict(
@@ -166,10 +170,11 @@ def import_complete(*, delivered: int, reported: int, failed: int, most_failed_s
         passed=delivered == reported and share <= most_failed_share,
         observed=round(share, 6),
         threshold=f"a failed share of at most {most_failed_share}, of exactly {delivered} rows",
-        found=f"the OMS reports {reported} rows for the {delivered} delivered, {failed} of them failed",
-        mend="Look at the failed rows in the OMS's import log and mend the OMS's data: these keys keep their old number"
-        " until Retail Pro's next file. To go on with the rows that were applied, materialize reset_import with the"
-        ' config {"release": "why you are sure"}',
+        found=f"the OMS reports {reported} rows for the {delivered} delivered, {failed} of them failed"
+        + "".join(f" ({count}: {reason})" for reason, count in reasons.items()),
+        mend="Failed keys keep their old number until Retail Pro's next file: mend the OMS's data for it. To"
+        " go on with the rows that were applied, materialize reset_import with the config"
+        ' {"release": "why you are sure"}',
         releasable=delivered == reported,
         details={"failed": failed},
     )
@@ -223,12 +228,13 @@ def oms_matches_retail_pro(differences: pl.DataFrame, *, keys: int) -> Verdict:
         passed=differences.height == 0,
         observed=differences.height,
         threshold="at most 0 differing keys",
-        found=f"{keys} accepted keys compared, {differences.height} differ"
+        found=(f"{keys} accepted keys compared, {differences.height} differ" if keys else "no accepted key to compare")
         + (
             f", the largest by {int(differences['difference'].abs().max() or 0)} units"  # type: ignore[arg-type]
             if differences.height
             else ""
         ),
-        mend="If the variance of this day was not imported yet, import it; else look at the differing keys below",
+        mend="If the variance of this day was not imported yet, import it. A variance that the OMS clamped at zero"
+        " leaves its units here: see variance_import. Else look at the differing keys below",
         details={"keys": keys},
     )

@@ -15,9 +15,9 @@ import polars as pl
 from sqlalchemy import Connection, DateTime, Engine, TextClause, bindparam, text
 
 from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.ledger import PHYSICAL_MOVEMENT, RESET
 from rpsync_assets.core.names import DeliveredName, read_delivered_name
-from rpsync_assets.core.parts import LOCATION, snapshot_in
+from rpsync_assets.core.parts import snapshot_in
+from rpsync_assets.oms import import_sql
 
 RESET_CONFIG = "RESET_INVENTORY"
 VARIANCE_CONFIG = "MDM_INV_VARIANCE"
@@ -47,7 +47,7 @@ def import_reset(engine: Engine, file_name: str, content: bytes, now: datetime) 
         log_id = _open_log(connection, RESET_CONFIG, file_name, len(content), name, now)
         _load(connection, incoming)
         values = {"log": log_id, "now": now, "generation": name.generation if name else 1}
-        _run(connection, _MAKE_ITEMS + _JUDGE_RESET + _APPLY_RESET, values)
+        _run(connection, import_sql.MAKE_ITEMS + import_sql.JUDGE_RESET + import_sql.APPLY_RESET, values)
         return _close_log(connection, log_id, "EXTERNAL_INVENTORY_RESET", now)
 
 
@@ -73,7 +73,7 @@ def import_variance(engine: Engine, file_name: str, content: bytes, now: datetim
         _load(connection, incoming.with_columns(snapshot_at=pl.lit(None, dtype=pl.Datetime("us"))))
         _run(connection, ["CREATE TEMP TABLE RESET_LOG (LOG_ID TEXT PRIMARY KEY)"], {})
         connection.execute(text("INSERT INTO RESET_LOG VALUES (:log)"), [{"log": log} for log in reset_logs])
-        _run(connection, _JUDGE_VARIANCE + _APPLY_VARIANCE, {"log": log_id, "now": now})
+        _run(connection, import_sql.JUDGE_VARIANCE + import_sql.APPLY_VARIANCE, {"log": log_id, "now": now})
         return _close_log(connection, log_id, "INVENTORY_ITEM_VARIANCE", now)
 
 
@@ -105,9 +105,9 @@ def _read(content: bytes, needed: tuple[str, ...], optional: tuple[str, ...]) ->
 def _resolve(connection: Connection, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Find facility and product of each row; a row that is not sure of either fails with a reason, never a guess."""
     texts = {"facility_id": pl.String, "external_id": pl.String}
-    facilities = _frame(connection, _FACILITIES, {}, {**texts, "virtual": pl.Int64})
+    facilities = _frame(connection, import_sql.FACILITIES, {}, {**texts, "virtual": pl.Int64})
     products = _frame(
-        connection, _UPCAS, {"at": now}, {"idvalue": pl.String, "product_id": pl.String, "products": pl.Int64}
+        connection, import_sql.UPCAS, {"at": now}, {"idvalue": pl.String, "product_id": pl.String, "products": pl.Int64}
     )
     external = (
         facilities.filter(pl.col("external_id") != "")
@@ -143,7 +143,7 @@ def _resolve(connection: Connection, rows: pl.DataFrame, now: datetime) -> pl.Da
 
 
 def _load(connection: Connection, incoming: pl.DataFrame) -> None:
-    _run(connection, ["DROP TABLE IF EXISTS INCOMING", "DROP TABLE IF EXISTS RESET_LOG", _INCOMING], {})
+    _run(connection, ["DROP TABLE IF EXISTS INCOMING", "DROP TABLE IF EXISTS RESET_LOG", import_sql.INCOMING], {})
     names = ("line_number", "facilityid", "idvalue", "facility_id", "product_id", "amount", "snapshot_at", "reason")
     places = ", ".join(f":{name}" for name in (*names, "comments"))
     statement = text(f"INSERT INTO INCOMING VALUES ({places}, NULL, NULL, NULL, NULL, NULL)")
@@ -218,7 +218,7 @@ def _open_log(
     count = connection.execute(text("SELECT COUNT(*) FROM DATA_MANAGER_LOG")).scalar()
     log_id = str(10000 + int(count or 0))
     values = {"log": log_id, "config": config, "name": file_name, "size": size, "now": now}
-    _run(connection, _OPEN_LOG, {**values, "store": name.store if name else None})
+    _run(connection, import_sql.OPEN_LOG, {**values, "store": name.store if name else None})
     return log_id
 
 
@@ -239,190 +239,3 @@ def _close_log(connection: Connection, log_id: str, table: str, now: datetime) -
         {"now": now, "total": total, "failed": failed, "log": log_id},
     )
     return Imported(log_id, int(total), int(failed))
-
-
-_OPEN_LOG = [
-    "INSERT INTO DATA_MANAGER_LOG (LOG_ID, CONFIG_ID, UPLOAD_FILE_CONTENT_ID, CREATED_DATE, START_DATE_TIME, STATUS_ID,"
-    " PRODUCT_STORE_ID, REMOTE_FILE_PATH) VALUES (:log, :config, :log, :now, :now, 'SERVICE_RUNNING', :store, :name)",
-    "INSERT INTO DATA_MANAGER_CONTENT (LOG_CONTENT_ID, LOG_ID, FILE_NAME, FILE_SIZE, LOG_CONTENT_TYPE_ENUM_ID,"
-    " CONTENT_DATE) VALUES (:log, :log, :name, :size, 'DmcntImported', :now)",
-]
-
-_FACILITIES = """
-SELECT F.FACILITY_ID, F.EXTERNAL_ID, CASE WHEN FT.PARENT_TYPE_ID = 'VIRTUAL_FACILITY' THEN 1 ELSE 0 END
-FROM FACILITY F LEFT JOIN FACILITY_TYPE FT ON FT.FACILITY_TYPE_ID = F.FACILITY_TYPE_ID
-"""
-
-_UPCAS = """
-SELECT ID_VALUE, MIN(PRODUCT_ID), COUNT(DISTINCT PRODUCT_ID) FROM GOOD_IDENTIFICATION
-WHERE GOOD_IDENTIFICATION_TYPE_ID = 'UPCA' AND FROM_DATE <= :at AND (THRU_DATE IS NULL OR THRU_DATE > :at)
-GROUP BY ID_VALUE
-"""
-
-_INCOMING = """
-CREATE TEMP TABLE INCOMING (
-  LINE_NUMBER INTEGER PRIMARY KEY, FILE_FACILITY TEXT, ID_VALUE TEXT, FACILITY_ID TEXT, PRODUCT_ID TEXT, AMOUNT INTEGER,
-  SNAPSHOT_DATE TEXT, REASON TEXT, COMMENTS TEXT,
-  INVENTORY_ITEM_ID TEXT, QOH INTEGER, ATP INTEGER, MOVED INTEGER, ROW_STATUS TEXT)
-"""
-
-_FIND_ITEMS = """
-UPDATE INCOMING SET (INVENTORY_ITEM_ID, QOH, ATP) = (
-  SELECT II.INVENTORY_ITEM_ID, COALESCE(II.QUANTITY_ON_HAND_TOTAL, 0), COALESCE(II.AVAILABLE_TO_PROMISE_TOTAL, 0)
-  FROM INVENTORY_ITEM II
-  WHERE II.FACILITY_ID = INCOMING.FACILITY_ID AND II.PRODUCT_ID = INCOMING.PRODUCT_ID
-  ORDER BY II.INVENTORY_ITEM_ID LIMIT 1)
-WHERE REASON IS NULL
-"""
-
-# HotWax makes an item of 0/0 for a key it has not had yet (domain.md 1.6).
-_MAKE_ITEMS = [
-    f"""
-INSERT INTO INVENTORY_ITEM (INVENTORY_ITEM_ID, PRODUCT_ID, FACILITY_ID, LOCATION_SEQ_ID, INVENTORY_ITEM_TYPE_ID,
-  QUANTITY_ON_HAND_TOTAL, AVAILABLE_TO_PROMISE_TOTAL)
-SELECT 'R' || :log || '_' || I.LINE_NUMBER, I.PRODUCT_ID, I.FACILITY_ID, '{LOCATION}', 'NON_SERIAL_INV_ITEM', 0, 0
-FROM INCOMING I WHERE I.REASON IS NULL AND NOT EXISTS (
-  SELECT 1 FROM INVENTORY_ITEM II WHERE II.FACILITY_ID = I.FACILITY_ID AND II.PRODUCT_ID = I.PRODUCT_ID)
-""",
-    _FIND_ITEMS,
-    """
-INSERT INTO PRODUCT_FACILITY (PRODUCT_ID, FACILITY_ID, LAST_INVENTORY_COUNT, COMPUTED_LAST_INVENTORY_COUNT,
-  INVENTORY_ITEM_ID)
-SELECT I.PRODUCT_ID, I.FACILITY_ID, 0, 0, I.INVENTORY_ITEM_ID FROM INCOMING I
-WHERE I.REASON IS NULL AND NOT EXISTS (
-  SELECT 1 FROM PRODUCT_FACILITY PF WHERE PF.FACILITY_ID = I.FACILITY_ID AND PF.PRODUCT_ID = I.PRODUCT_ID)
-""",
-    """
-UPDATE PRODUCT_FACILITY SET INVENTORY_ITEM_ID = I.INVENTORY_ITEM_ID
-FROM INCOMING I
-WHERE PRODUCT_FACILITY.INVENTORY_ITEM_ID IS NULL AND I.REASON IS NULL
-  AND PRODUCT_FACILITY.FACILITY_ID = I.FACILITY_ID AND PRODUCT_FACILITY.PRODUCT_ID = I.PRODUCT_ID
-""",
-]
-
-_JUDGE_RESET = [
-    f"""
-UPDATE INCOMING SET MOVED = COALESCE((
-  SELECT SUM(D.QUANTITY_ON_HAND_DIFF) FROM INVENTORY_ITEM_DETAIL D
-  WHERE D.INVENTORY_ITEM_ID = INCOMING.INVENTORY_ITEM_ID AND D.EFFECTIVE_DATE > INCOMING.SNAPSHOT_DATE
-    AND D.EFFECTIVE_DATE <= :now AND {PHYSICAL_MOVEMENT.format(detail="D")}), 0)
-WHERE REASON IS NULL
-""",
-    """
-UPDATE INCOMING SET ROW_STATUS = CASE
-  WHEN REASON IS NOT NULL THEN 'failed'
-  WHEN EXISTS (
-    SELECT 1 FROM EXTERNAL_INVENTORY_RESET R
-    WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
-      AND R.ROW_STATUS IN ('applied', 'unchanged')
-      AND (R.SNAPSHOT_DATE > INCOMING.SNAPSHOT_DATE
-           OR (R.SNAPSHOT_DATE = INCOMING.SNAPSHOT_DATE AND R.GENERATION >= :generation))) THEN 'superseded'
-  WHEN AMOUNT + MOVED = QOH THEN 'unchanged'
-  ELSE 'applied' END
-""",
-]
-
-_LEDGER_COLUMNS = (
-    "INVENTORY_ITEM_ID, INVENTORY_ITEM_DETAIL_SEQ_ID, EFFECTIVE_DATE, QUANTITY_ON_HAND_DIFF,"
-    " AVAILABLE_TO_PROMISE_DIFF, PHYSICAL_INVENTORY_ID, REASON_ENUM_ID, DESCRIPTION, CREATED_STAMP"
-)
-
-
-def _move_totals(difference: str) -> list[str]:
-    """Move INVENTORY_ITEM and PRODUCT_FACILITY by what the ledger just got, with the per-facility floor."""
-    return [
-        f"""
-UPDATE INVENTORY_ITEM SET
-  QUANTITY_ON_HAND_TOTAL = COALESCE(INVENTORY_ITEM.QUANTITY_ON_HAND_TOTAL, 0) + ({difference}),
-  AVAILABLE_TO_PROMISE_TOTAL = COALESCE(INVENTORY_ITEM.AVAILABLE_TO_PROMISE_TOTAL, 0) + ({difference})
-FROM INCOMING I WHERE I.INVENTORY_ITEM_ID = INVENTORY_ITEM.INVENTORY_ITEM_ID AND I.ROW_STATUS = 'applied'
-""",
-        """
-UPDATE PRODUCT_FACILITY SET LAST_INVENTORY_COUNT = II.AVAILABLE_TO_PROMISE_TOTAL,
-  COMPUTED_LAST_INVENTORY_COUNT = CASE
-    WHEN II.AVAILABLE_TO_PROMISE_TOTAL >= COALESCE(PRODUCT_FACILITY.MINIMUM_STOCK, 0)
-    THEN II.AVAILABLE_TO_PROMISE_TOTAL - COALESCE(PRODUCT_FACILITY.MINIMUM_STOCK, 0) ELSE 0 END
-FROM INCOMING I JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = I.INVENTORY_ITEM_ID
-WHERE I.ROW_STATUS = 'applied' AND PRODUCT_FACILITY.INVENTORY_ITEM_ID = I.INVENTORY_ITEM_ID
-""",
-    ]
-
-
-_APPLY_RESET = [
-    f"""
-INSERT INTO INVENTORY_ITEM_DETAIL ({_LEDGER_COLUMNS})
-SELECT I.INVENTORY_ITEM_ID, 'R' || :log || '_' || I.LINE_NUMBER, :now, I.AMOUNT + I.MOVED - I.QOH,
-  I.AMOUNT + I.MOVED - I.QOH, NULL, '{RESET}', I.COMMENTS, :now
-FROM INCOMING I WHERE I.ROW_STATUS = 'applied'
-""",
-    *_move_totals("I.AMOUNT + I.MOVED - I.QOH"),
-    """
-INSERT INTO EXTERNAL_INVENTORY_RESET (RESET_ITEM_ID, LOG_ID, LINE_NUMBER, FACILITY_ID, PRODUCT_ID, PRODUCT_IDENT_VALUE,
-  EXTERNAL_FACILITY_ID, INVENTORY_ITEM_ID, SNAPSHOT_DATE, GENERATION, EXTERNAL_QOH, INVENTORY_ITEM_QOH,
-  INVENTORY_ITEM_ATP, MOVED_SINCE, QUANTITY_ON_HAND_DIFF, ROW_STATUS, REASON, CREATED_DATE)
-SELECT :log || '_' || I.LINE_NUMBER, :log, I.LINE_NUMBER, I.FACILITY_ID, I.PRODUCT_ID, I.ID_VALUE, I.FILE_FACILITY,
-  I.INVENTORY_ITEM_ID, I.SNAPSHOT_DATE, :generation, I.AMOUNT, I.QOH, I.ATP, I.MOVED,
-  CASE I.ROW_STATUS WHEN 'applied' THEN I.AMOUNT + I.MOVED - I.QOH ELSE 0 END, I.ROW_STATUS, I.REASON, :now
-FROM INCOMING I
-""",
-]
-
-# A variance belongs to the accepted reset row of its own day and is applied to it once: if a newer reset of the key
-# came in between, or another variance since that row, it is void.
-_JUDGE_VARIANCE = [
-    _FIND_ITEMS,
-    """
-UPDATE INCOMING SET ROW_STATUS = CASE
-  WHEN REASON IS NOT NULL THEN 'failed'
-  WHEN NOT EXISTS (
-    SELECT 1 FROM EXTERNAL_INVENTORY_RESET R JOIN RESET_LOG L ON L.LOG_ID = R.LOG_ID
-    WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
-      AND R.ROW_STATUS IN ('applied', 'unchanged')) THEN 'failed'
-  WHEN (
-    SELECT R.LOG_ID FROM EXTERNAL_INVENTORY_RESET R
-    WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
-      AND R.ROW_STATUS IN ('applied', 'unchanged')
-    ORDER BY R.SNAPSHOT_DATE DESC, R.GENERATION DESC LIMIT 1) NOT IN (SELECT LOG_ID FROM RESET_LOG) THEN 'void'
-  WHEN EXISTS (
-    SELECT 1 FROM INVENTORY_ITEM_VARIANCE V
-    WHERE V.FACILITY_ID = INCOMING.FACILITY_ID AND V.PRODUCT_ID = INCOMING.PRODUCT_ID
-      AND V.ROW_STATUS IN ('applied', 'clamped')
-      AND CAST(V.LOG_ID AS INTEGER) > (
-        SELECT CAST(R.LOG_ID AS INTEGER) FROM EXTERNAL_INVENTORY_RESET R
-        WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID
-          AND R.ROW_STATUS IN ('applied', 'unchanged')
-        ORDER BY R.SNAPSHOT_DATE DESC, R.GENERATION DESC LIMIT 1)) THEN 'void'
-  WHEN AMOUNT < 0 AND QOH < -AMOUNT THEN 'clamped'
-  ELSE 'applied' END
-""",
-    """
-UPDATE INCOMING SET REASON = CASE ROW_STATUS
-  WHEN 'failed' THEN COALESCE(REASON, 'the reset of this day holds no accepted row for this key')
-  WHEN 'void' THEN 'a newer reset of this key came in between, or this reset row has had its variance'
-  WHEN 'clamped' THEN 'a variance cannot take more than there is' END
-WHERE ROW_STATUS <> 'applied'
-""",
-    # What is really taken (domain.md 1.2): it "can set inventory to 0 but cannot make it negative".
-    "UPDATE INCOMING SET MOVED = CASE ROW_STATUS WHEN 'applied' THEN AMOUNT"
-    " WHEN 'clamped' THEN -MAX(QOH, 0) ELSE 0 END",
-]
-
-_APPLY_VARIANCE = [
-    """
-INSERT INTO INVENTORY_ITEM_VARIANCE (INVENTORY_ITEM_ID, PHYSICAL_INVENTORY_ID, LOG_ID, LINE_NUMBER, FACILITY_ID,
-  PRODUCT_ID, PRODUCT_IDENT_VALUE, VARIANCE_REASON_ID, REQUESTED_VAR, QUANTITY_ON_HAND_VAR, AVAILABLE_TO_PROMISE_VAR,
-  INVENTORY_ITEM_QOH, ROW_STATUS, REASON, COMMENTS, CREATED_DATE)
-SELECT COALESCE(I.INVENTORY_ITEM_ID, 'NONE'), 'V' || :log || '_' || I.LINE_NUMBER, :log, I.LINE_NUMBER, I.FACILITY_ID,
-  I.PRODUCT_ID, I.ID_VALUE, 'VAR_INTEGR', I.AMOUNT, I.MOVED, I.MOVED, I.QOH, I.ROW_STATUS, I.REASON, I.COMMENTS, :now
-FROM INCOMING I
-""",
-    # From here on a clamped row is a row that is applied with less.
-    "UPDATE INCOMING SET ROW_STATUS = 'applied' WHERE ROW_STATUS = 'clamped'",
-    f"""
-INSERT INTO INVENTORY_ITEM_DETAIL ({_LEDGER_COLUMNS})
-SELECT I.INVENTORY_ITEM_ID, 'V' || :log || '_' || I.LINE_NUMBER, :now, I.MOVED, I.MOVED,
-  'V' || :log || '_' || I.LINE_NUMBER, 'VAR_INTEGR', I.COMMENTS, :now
-FROM INCOMING I WHERE I.ROW_STATUS = 'applied' AND I.MOVED <> 0
-""",
-    *_move_totals("I.MOVED"),
-]

@@ -2,9 +2,10 @@
 
 Belongs here: the life of a file in the inbox. Does not: what an import does (``oms/imports``).
 
-Resets go before variances, as HotWax's jobs are ordered; within a kind the oldest name goes first.
+Resets go before variances, as HotWax's jobs are ordered; within a kind the oldest day and generation go first.
 """
 
+import fcntl
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from rpsync_assets.core.errors import BadFileError
+from rpsync_assets.core.names import read_delivered_name
 from rpsync_assets.oms.imports import import_reset, import_variance, log_failed_import
+from rpsync_assets.resources.private import private_file
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +30,12 @@ class Inbox:
     inventory_variance: Path
 
     def poll(self, now: datetime) -> None:
-        """Import everything that is there."""
-        for folder, importer in ((self.reset_inventory, import_reset), (self.inventory_variance, import_variance)):
-            for file in sorted(folder.glob("*.csv")):
-                self._take_in(file, importer is import_reset, now)
+        """Import everything that is there. One poll at a time: a second one waits, and finds the inbox empty."""
+        with private_file(Path(f"{self.engine.url.database}.inbox_lock")).open("wb") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            for folder, reset in ((self.reset_inventory, True), (self.inventory_variance, False)):
+                for file in sorted(folder.glob("*.csv"), key=_age):
+                    self._take_in(file, reset, now)
 
     def _take_in(self, file: Path, reset: bool, now: datetime) -> None:  # noqa: FBT001
         content = file.read_bytes()
@@ -45,6 +50,12 @@ class Inbox:
         if not done.already:
             _log.info("the OMS imported %s: %d rows, %d failed", file.name, done.total, done.failed)
         _move(file, "archive")
+
+
+def _age(file: Path) -> tuple[str, int, str]:
+    """Oldest day first, then by generation as a number: g2 goes before g10."""
+    name = read_delivered_name(file.name)
+    return (name.business_date.isoformat(), name.generation, file.name) if name else ("", 0, file.name)
 
 
 def _move(file: Path, to: str) -> None:

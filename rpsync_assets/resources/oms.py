@@ -6,7 +6,7 @@ only the OMS writes to its database. ``EmbeddedOms`` is asked to poll its inbox;
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -180,6 +180,11 @@ class OmsReader:
         row = found.row(0, named=True)
         return ImportLog(row["log_id"], row["status"], row["total_rows"], row["failed_rows"])
 
+    def was_refused(self, file_name: str) -> bool:
+        """Whether the OMS gave a whole file up."""
+        log = self.import_log(file_name)
+        return log is not None and log.status in STATUS_FAILED
+
     def finished_import(self, file_name: str) -> ImportLog:
         """The import of a delivered file.
 
@@ -258,7 +263,7 @@ def _column(name: str, values: Sequence[object], kind: pl.DataType | type[pl.Dat
 class EmbeddedOms:
     """Our own OMS: its database, and its inbox, which it polls when asked."""
 
-    database_url: str
+    database_url: str = field(repr=False)
     reset_inventory: Path
     inventory_variance: Path
 

@@ -1,13 +1,17 @@
 """Copies of what we deliver, kept as sent: a resend after a crash sends the same bytes, and an auditor can read them.
 
-Belongs here: bytes on our disk. Does not: sending.
+Belongs here: bytes on our disk, and the lock that lets one run at a time deliver for a store. Does not: sending.
 """
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from rpsync_assets.resources.private import promoted
+from rpsync_assets.core.errors import NotYetError, SetupError
+from rpsync_assets.resources.private import private_file, promoted
 
 
 @dataclass(frozen=True)
@@ -24,3 +28,31 @@ class Outbox:
         """Write the copy."""
         with promoted(self.path(day, store, name)) as handle:
             handle.write(content)
+
+    def read(self, day: date, store: str, name: str) -> bytes:
+        """The copy's bytes.
+
+        Raises:
+            SetupError: it is gone.
+        """
+        path = self.path(day, store, name)
+        if not path.exists():
+            raise SetupError(f"The kept copy {path} is gone", "Restore the data folder's outbox from its backup")
+        return path.read_bytes()
+
+    @contextmanager
+    def alone(self, store: str) -> Iterator[None]:
+        """Hold the store's delivery lock; the system lets go of it when the process ends, killed or not.
+
+        Raises:
+            NotYetError: another run holds it.
+        """
+        with private_file(self.folder / f".delivering_{store}").open("wb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise NotYetError(
+                    f"Another run is delivering for {store} at this moment",
+                    "Wait until it has ended; a rerun then finds what it delivered",
+                ) from error
+            yield

@@ -7,7 +7,7 @@ keys of Dagster are tidiness only, an impatient second click goes past them (dag
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Literal
@@ -24,7 +24,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
-    func,
     insert,
     or_,
     select,
@@ -57,6 +56,7 @@ _deliveries = Table(
     Column("taken_at", DateTime, nullable=False),
     Column("delivered_at", DateTime),
     Column("run_id", String(64), nullable=False),
+    Column("host", String(255), nullable=False),
     UniqueConstraint("product_store", "business_date", "kind", "generation", "part"),
 )
 
@@ -94,6 +94,8 @@ class Delivery:
     bytes: int
     snapshot_at: datetime
     run_id: str
+    host: str
+    taken_at: datetime
     delivered_at: datetime | None = None
 
     @property
@@ -106,7 +108,7 @@ class Delivery:
 class State:
     """The state database."""
 
-    url: str
+    url: str = field(repr=False)
 
     @cached_property
     def engine(self) -> Engine:
@@ -116,20 +118,23 @@ class State:
         return engine
 
     def generation_of(self, store: str, day: date, digest: str) -> int:
-        """The generation of a reset's content: the one it had before, else the next of that store and day."""
+        """The generation of a reset's content: the newest one if it is the same again, else the next of the day."""
         with self.engine.connect() as connection:
             ours = and_(
                 _deliveries.c.product_store == store,
                 _deliveries.c.business_date == day,
                 _deliveries.c.kind == "reset",
             )
-            known = connection.execute(
-                select(_deliveries.c.generation).where(ours, _deliveries.c.digest == digest)
-            ).scalar()
-            if known is not None:
-                return int(known)
-            newest = connection.execute(select(func.max(_deliveries.c.generation)).where(ours)).scalar()
-            return int(newest or 0) + 1
+            newest = connection.execute(
+                select(_deliveries.c.generation, _deliveries.c.digest)
+                .where(ours)
+                .order_by(_deliveries.c.generation.desc())
+                .limit(1)
+            ).first()
+        if newest is None:
+            return 1
+        # Only the newest: A, then B, then A again is a third delivery, or the OMS would keep B.
+        return int(newest.generation) + (0 if newest.digest == digest else 1)
 
     def deliveries(self, store: str, day: date, kind: Kind, generation: int | None = None) -> list[Delivery]:
         """What was taken for delivery, by generation and part."""
@@ -146,7 +151,11 @@ class State:
         """The delivered reset with the newest snapshot."""
         query = (
             select(_deliveries)
-            .where(_deliveries.c.product_store == store, _deliveries.c.kind == "reset")
+            .where(
+                _deliveries.c.product_store == store,
+                _deliveries.c.kind == "reset",
+                _deliveries.c.delivered_at.is_not(None),
+            )
             .order_by(_deliveries.c.snapshot_at.desc(), _deliveries.c.generation.desc())
             .limit(1)
         )
@@ -167,8 +176,8 @@ class State:
                     {
                         **{name: getattr(delivery, name) for name in Delivery.__dataclass_fields__},
                         "snapshot_at": _naive(delivery.snapshot_at),
+                        "taken_at": _naive(delivery.taken_at),
                         "delivered_at": _naive(delivery.delivered_at) if delivery.delivered_at else None,
-                        "taken_at": _naive(datetime.now(UTC)),
                     }
                     for delivery in deliveries
                 ],
@@ -278,7 +287,7 @@ def _naive(moment: datetime) -> datetime:
 
 def _delivery(row: dict[str, object]) -> Delivery:
     values = {name: row[name] for name in Delivery.__dataclass_fields__}
-    for name in ("snapshot_at", "delivered_at"):
+    for name in ("snapshot_at", "taken_at", "delivered_at"):
         moment = values[name]
         if isinstance(moment, datetime):
             values[name] = moment.replace(tzinfo=UTC)

@@ -22,7 +22,7 @@ from rpsync_assets.settings import CONFIG_VARIABLE, DATA_DIR_VARIABLE
 DAGSTER_HOME = "DAGSTER_HOME"
 
 DAGSTER_YAML = """\
-# Made by the sandbox. Nothing is reported to anybody, and runs start at once.
+# Made by rpsync; yours to change. Nothing is reported to anybody, and runs start at once.
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_queue: {dequeue_interval_seconds: 1}
@@ -69,16 +69,22 @@ def running(
     mornings = {store.store_id: play_morning(world, store, days[store.store_id]) for store in stores}
     with serving(world.folder) as endpoint:
         config = _write_settings(world, endpoint)
-        home = private_folder(data_dir / "dagster")
-        with promoted(home / "dagster.yaml") as handle:
-            handle.write(DAGSTER_YAML.encode())
         variables = {
             CONFIG_VARIABLE: str(config),
             DATA_DIR_VARIABLE: str(data_dir.resolve()),
             "RPSYNC_SFTP_PASSWORD": endpoint.password,
-            DAGSTER_HOME: str(home.resolve()),
+            DAGSTER_HOME: str(dagster_home(data_dir)),
         }
         yield Environment(world, variables, mornings)
+
+
+def dagster_home(data_dir: Path) -> Path:
+    """Dagster's own folder in a data folder, with a ``dagster.yaml`` unless somebody wrote one."""
+    home = private_folder(data_dir.resolve() / "dagster")
+    if not (home / "dagster.yaml").exists():
+        with promoted(home / "dagster.yaml") as handle:
+            handle.write(DAGSTER_YAML.encode())
+    return home
 
 
 def _begun(store: SandboxStore, day: date | None) -> date:

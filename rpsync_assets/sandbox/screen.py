@@ -69,7 +69,7 @@ def _funnel(runs: list[Run]) -> Table:
     assets: dict[str, Mapping[str, object]] = {name: said for run in runs for name, said in run.assets.items()}
     table = Table(box=None, pad_edge=False, show_header=False)
     for label, asset, words in (
-        ("file", "raw_reset_file", "{dagster/row_count:,} rows, {bytes:,} bytes, fetched now: {fetched}"),
+        ("file", "raw_reset_file", "{dagster/row_count:,} rows, {bytes:,} bytes, {arrival}"),
         ("active products", "active_products", "{dagster/row_count:,}"),
         ("kept", "filtered_reset", "{dagster/row_count:,} rows; {inactive:,} inactive, {rejected:,} rejected"),
         (
@@ -83,8 +83,8 @@ def _funnel(runs: list[Run]) -> Table:
             "{applied:,} applied, {unchanged:,} unchanged, {superseded:,} superseded, {failed:,} failed;"
             " {units up:,} units up, {units down:,} down",
         ),
-        ("unreported", "unreported_shipments", "{units:,} units of {orders:,} orders, as of the file's snapshot"),
-        ("variance", "variance_file", "{units:,} units of {dagster/row_count:,} keys: {outcome}"),
+        ("unreported", "unreported_shipments", "{units:,} units of {orders:,} orders that Retail Pro does not know of"),
+        ("variance", "variance_file", "{units:,} units of {dagster/row_count:,} keys of this reset: {outcome}"),
         ("variance import", "variance_import", "{applied:,} applied, {clamped:,} clamped, {failed:,} failed"),
         (
             "sellable",
@@ -107,11 +107,10 @@ def _funnel(runs: list[Run]) -> Table:
 
 
 def _checks(runs: list[Run]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
-    for column in ("", "check", "of", "observed", "threshold"):
-        table.add_column(column, overflow="fold", no_wrap=column in {"check", "of"})
+    """Every check with its number; what a red one needed, and what to do, is said in full."""
+    table = Table(box=None, pad_edge=False, show_header=False)
     for check in (check for run in runs for check in run.checks):
         mark = "[green]✔[/]" if check["passed"] else "[red]✘[/]"
-        observed, threshold = (escape(str(check.get(name, ""))) for name in ("observed", "threshold"))
-        table.add_row(mark, str(check["check"]), str(check["asset"]), observed, threshold)
+        told = escape(str(check["observed"] if check["passed"] else check["description"]))
+        table.add_row(mark, str(check["check"]), f"[dim]{check['asset']}[/]", told)
     return table

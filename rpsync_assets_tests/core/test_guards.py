@@ -48,8 +48,10 @@ def test_a_gap_in_the_accounting_is_named_with_its_size() -> None:
 
 @pytest.mark.parametrize(("rows", "passed"), [(1, True), (0, False)])
 def test_an_empty_filtered_reset_is_held_and_a_person_may_release_it(rows: int, passed: bool) -> None:
-    verdict = guards.filtered_row_count(rows, raw_rows=1000)
+    verdict = guards.filtered_row_count(rows, accounting=Accounting(1000, rows, 7, {"unknown_facility": 993 - rows}))
     assert (verdict.passed, verdict.releasable, verdict.threshold) == (passed, True, "at least 1")
+    # Nothing left of a thousand rows is no holiday: what became of most of them is said.
+    assert passed or verdict.found.endswith("993 are unknown_facility")
 
 
 @pytest.mark.parametrize(("rows", "passed"), [(1, True), (0, False)])
@@ -128,8 +130,12 @@ def test_an_import_is_complete_only_when_the_oms_reports_what_we_wrote(
     delivered: int, reported: int, failed: int, passed: bool
 ) -> None:
     """An import that is finished may still carry failed records, or be another file's (domain.md 1.5)."""
-    verdict = guards.import_complete(delivered=delivered, reported=reported, failed=failed, most_failed_share=0.01)
+    verdict = guards.import_complete(
+        delivered=delivered, reported=reported, failed=failed, most_failed_share=0.01, reasons={}
+    )
     assert verdict.passed is passed
+    # Rows that went missing are nobody's to release.
+    assert verdict.releasable is (delivered == reported)
     assert verdict.details == {"failed": failed}
 
 
@@ -185,12 +191,12 @@ def test_differing_keys_are_refused_with_the_largest_difference() -> None:
 REFUSED = [
     guards.raw_row_count(0, file_name="f.csv", file_kind="full"),
     guards.rows_accounted_for(Accounting(1, 0, 0, {}), lines=1),
-    guards.filtered_row_count(0, raw_rows=5),
+    guards.filtered_row_count(0, accounting=Accounting(0, 0, 0, {})),
     guards.active_row_count(0, excluded=0),
     guards.upca_valid(pl.DataFrame({"upca": ["x"]}), name="n"),
     guards.unique(keys(("F", "1"), ("F", "1")), ["upca"], name="n", what="w"),
     guards.part_row_counts([1], rows=2),
-    guards.import_complete(delivered=1, reported=0, failed=0, most_failed_share=0.01),
+    guards.import_complete(delivered=1, reported=0, failed=0, most_failed_share=0.01, reasons={}),
     guards.variance_keys_within_reset(keys(("F", "1")), keys()),
     guards.variance_reset_same_day(partition="US", expected=T0, found={"x": T0 + timedelta(1)}),
     guards.not_negative(pl.DataFrame({"q": [-1]}), "q", name="n"),

@@ -124,7 +124,12 @@ def test_a_file_without_any_active_product_is_held(morning: TinyWorld):
     """A wrong column or an empty list looks like this, and so does a closed holiday."""
     morning.file([("101", UPCA["Z"], 3), ("102", UPCA["Z"], 3)])
     ran = morning.run()
-    refused(ran, "filtered_reset_parts", "0 of 2 raw rows are of active products", "observed 0, needed at least 1")
+    refused(
+        ran,
+        "filtered_reset_parts",
+        "0 of 2 raw rows are left to deliver; 2 are inactive",
+        "observed 0, needed at least 1",
+    )
     assert ran.red == ["filtered_reset.filtered_row_count", "filtered_reset_parts.filtered_row_count"]
 
 

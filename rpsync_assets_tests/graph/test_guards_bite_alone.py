@@ -1,13 +1,15 @@
 """A guard that holds a day holds every button of that day, not only the run that found it."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
+import pytest
 
-from rpsync_assets_tests.graph.recorders import TwinState
+from rpsync_assets.partitions import Slot
+from rpsync_assets_tests.graph.recorders import DyingSftp, TwinState
 from rpsync_assets_tests.graph.test_bad_input import HEADER
 from rpsync_assets_tests.graph.tiny_oms import UPCA
-from rpsync_assets_tests.graph.tiny_world import Ran, Rows, TinyWorld
+from rpsync_assets_tests.graph.tiny_world import DAY, Ran, Rows, TinyWorld
 
 UNTIL_DELIVERY = ("raw_reset_file", "active_products", "filtered_reset", "filtered_reset_parts")
 UNTIL_IMPORT = (*UNTIL_DELIVERY, "unreported_shipments", "reset_import")
@@ -88,7 +90,7 @@ def test_a_reset_waits_while_a_variance_of_its_store_is_unread(example: TinyWorl
     assert example.folder("inventory-variance") == ["variance_US_20260310_g1.csv"]
     example.file(counts, "20260311T070000")
     ran = example.run(day=date(2026, 3, 11))
-    assert "The OMS has not read variance_US_20260310_g1.csv yet" in ran.failures["filtered_reset_parts"]
+    assert "The OMS has not read the variance of 2026-03-10 yet" in ran.failures["filtered_reset_parts"]
     assert example.folder("reset-inventory") == ["archive/reset_US_20260310_g1_1of1.csv"]
     example.poll()
     assert example.run(day=date(2026, 3, 11)).red == []
@@ -104,8 +106,8 @@ def test_two_runs_that_take_the_same_delivery_at_once_send_one_file(example: Tin
         example.settings().state_database_url, before=lambda: twins.append(example.run("filtered_reset_parts"))
     )
     late = example.run("filtered_reset_parts", state=state)
-    assert [twin.success for twin in twins] == [True]
-    assert late.failure.startswith("Another run is delivering the reset of US for 2026-03-10 at this moment")
+    assert late.success
+    assert twins[0].failure.startswith("Another run is delivering for US at this moment")
     assert example.sent == ["reset_US_20260310_g1_1of1.csv"]
     assert example.deliveries() == [("reset", 1, 1, True)]
     again = example.run("filtered_reset_parts")
@@ -122,13 +124,13 @@ def test_a_second_run_does_not_finish_a_delivery_that_is_under_way(example: Tiny
     )
     first = example.run("filtered_reset_parts", state=state)
     assert first.success
-    assert twins[0].failure.startswith(f"Run {first.run_id[:8]} is delivering reset_US_20260310_g1_1of1.csv")
+    assert twins[0].failure.startswith("Another run is delivering for US at this moment")
     assert example.sent == ["reset_US_20260310_g1_1of1.csv"]
     assert example.deliveries() == [("reset", 1, 1, True)]
 
 
 def test_twins_of_other_instances_still_send_one_file(example: TinyWorld, counts: Rows):
-    """Two machines with a Dagster each share our state database; neither knows the other's runs."""
+    """Two Dagsters work on one data folder; neither knows the other's runs."""
     example.file(counts)
     twins: list[Ran] = []
     with dg.DagsterInstance.ephemeral() as other:
@@ -139,6 +141,48 @@ def test_twins_of_other_instances_still_send_one_file(example: TinyWorld, counts
             before=lambda: twins.append(example.run("filtered_reset_parts", instance=other)),
         )
         late = example.run("filtered_reset_parts", state=state)
-    assert ([twin.success for twin in twins], late.success) == ([True], False)
+    assert ([twin.success for twin in twins], late.success) == ([False], True)
     assert example.sent == ["reset_US_20260310_g1_1of1.csv"]
     assert example.deliveries() == [("reset", 1, 1, True)]
+
+
+def test_what_another_machine_has_taken_is_left_to_it_for_a_while(
+    example: TinyWorld, counts: Rows, monkeypatch: pytest.MonkeyPatch
+):
+    """Two machines share the state database, not the lock: the first may still be sending."""
+    example.file(counts)
+    example.run(*UNTIL_DELIVERY[:3])
+    sftp = DyingSftp.like(example.defs().resources["sftp"], "reset")
+    assert not example.run("filtered_reset_parts", sftp=sftp).success
+    monkeypatch.setattr("rpsync_assets.assets.delivery.socket.gethostname", lambda: "the-other-machine")
+    refused = example.run("filtered_reset_parts")
+    assert "took reset_US_20260310_g1_1of1.csv for delivery and may be sending it" in refused.failure
+    assert example.sent == []
+    monkeypatch.setattr("rpsync_assets.assets.delivery.LEASE", timedelta(0))
+    assert example.run("filtered_reset_parts").success
+    assert example.sent == ["reset_US_20260310_g1_1of1.csv"]
+
+
+def test_a_delivery_that_was_taken_and_not_sent_does_not_overtake_a_newer_one(example: TinyWorld, counts: Rows):
+    """The upload of the 10th failed, the 11th went out; rerunning the 10th would put old counts over new ones."""
+    example.file(counts)
+    sftp = DyingSftp.like(example.defs().resources["sftp"], "reset")
+    assert not example.run(sftp=sftp).success
+    example.file(counts, "20260311T020000")
+    assert example.run(day=date(2026, 3, 11)).success
+    late = example.run("filtered_reset_parts")
+    assert "A reset of US as of 2026-03-11 06:00 UTC went out before" in late.failure
+    assert [name for name in example.sent if "20260310" in name] == []
+
+
+def test_a_table_that_contradicts_its_accounting_is_not_delivered(example: TinyWorld, counts: Rows):
+    """The machine stopped between two tables of the filter: the rows and their accounting are of different runs."""
+    example.file(counts)
+    example.run(*UNTIL_DELIVERY[:3])
+    tables = example.defs().resources["tables"]
+    kept = tables.read("filtered_reset", Slot(DAY, "US"))
+    tables.write("filtered_reset", str(Slot(DAY, "US").key), kept[:2])
+    refused = example.run("filtered_reset_parts")
+    assert "a gap of" in refused.failure
+    assert refused.red == ["filtered_reset_parts.rows_accounted_for"]
+    assert example.sent == []

@@ -77,7 +77,7 @@ def test_the_whole_day_a_second_time_changes_nothing_and_sends_nothing(example: 
     assert (again.failures, again.red) == ({}, [])
     assert (example.sent, example.oms.ledger(), example.deliveries(), example.oms.on_hand()) == before
     assert example.sent == [RESET, VARIANCE]
-    assert again.metadata["raw_reset_file"]["fetched"] is False
+    assert again.metadata["raw_reset_file"]["arrival"] == "lay here already: not fetched again"
     for asset in ("filtered_reset_parts", "variance_file"):
         assert again.metadata[asset]["outcome"] == "delivered before: not sent again"
 

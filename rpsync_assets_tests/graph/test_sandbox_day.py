@@ -108,7 +108,7 @@ def test_running_twice_is_safe_and_says_what_was_not_needed(days: list[Played]):
     assert again.held
     for store in STORES:
         said = again.stores[store][0].assets
-        assert said["raw_reset_file"]["fetched"] is False
+        assert said["raw_reset_file"]["arrival"] == "lay here already: not fetched again"
         for asset in ("filtered_reset_parts", "variance_file"):
             assert said[asset]["outcome"] == "delivered before: not sent again"
 

@@ -1,8 +1,10 @@
 """Retail Pro sends the day's file again, corrected: a second generation, and no unit is deducted twice or never."""
 
+import os
+
 import pytest
 
-from rpsync_assets_tests.graph.recorders import DyingState
+from rpsync_assets_tests.graph.recorders import DyingSftp, DyingState
 from rpsync_assets_tests.graph.test_guards_bite_alone import UNTIL_DELIVERY, UNTIL_IMPORT
 from rpsync_assets_tests.graph.test_new_york_and_nashville import DAY_OF_A_AND_B, RESET, VARIANCE
 from rpsync_assets_tests.graph.tiny_oms import UPCA
@@ -86,15 +88,13 @@ def test_each_file_is_held_against_what_was_unreported_at_its_own_moment(example
 
 def test_the_same_file_again_is_fetched_and_not_sent(example: TinyWorld, counts: Rows):
     """Retail Pro drops the very same bytes once more: the same rows are the same generation."""
-    import os  # noqa: PLC0415
-
     example.file(counts)
     example.run()
     before = (example.oms.ledger(), example.deliveries())
     os.utime(example.file(counts), (1_773_140_000, 1_773_140_000))
     ran = example.run()
     all_agree(ran)
-    assert ran.metadata["raw_reset_file"]["fetched"] is True
+    assert ran.metadata["raw_reset_file"]["arrival"] == "fetched now"
     assert (ran.metadata["filtered_reset_parts"]["generation"], example.sent) == (1, [RESET, VARIANCE])
     assert (example.oms.ledger(), example.deliveries()) == before
 
@@ -103,6 +103,26 @@ def test_the_same_counts_of_a_later_moment_end_with_the_same_numbers(example: Ti
     """Nothing was sold in 45 minutes: the second reset brings the two units in, its variance takes them out again."""
     example.file(counts)
     example.run()
+    example.file(counts, LATER)
+    all_agree(example.run())
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+
+
+def test_a_file_then_another_then_the_first_again_ends_with_the_first(example: TinyWorld, counts: Rows):
+    """The same name all along: the third delivery has the content of the first, and the OMS must not keep the second."""
+    for hour, more in enumerate((0, 5, 0)):
+        file = example.file([(store, upc, quantity + more) for store, upc, quantity in counts])
+        os.utime(file, (1_773_140_000 + hour, 1_773_140_000 + hour))
+        all_agree(example.run())
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+    assert [name for name in example.sent if name.startswith("reset")][-1] == "reset_US_20260310_g3_1of1.csv"
+
+
+def test_a_generation_that_was_never_sent_does_not_keep_the_next_from_its_variance(example: TinyWorld, counts: Rows):
+    """The upload failed, Retail Pro sent a repaired file, and the day waited for the first file for ever."""
+    example.file(counts)
+    sftp = DyingSftp.like(example.defs().resources["sftp"], "reset")
+    assert not example.run(sftp=sftp).success
     example.file(counts, LATER)
     all_agree(example.run())
     assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core.errors import BadFileError
+from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.resources import landing
 from rpsync_assets.resources.landing import Arrival, Landing, blocks, checksum, first_line
 from rpsync_assets.resources.outbox import Outbox
@@ -202,3 +204,22 @@ def test_the_first_line_comes_with_its_line_end(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(landing, "BLOCK_BYTES", 5)
     with pytest.raises(BadFileError, match=r"a\.csv has no line end in its first 5 bytes"):
         first_line(path)
+
+
+def test_one_process_delivers_for_a_store_at_a_time_and_a_killed_one_does_not_hold_the_door(tmp_path: Path) -> None:
+    """A run that was killed stays "started" for Dagster for ever; the system knows better."""
+    holds = (
+        "import sys, time; from pathlib import Path; from rpsync_assets.resources.outbox import Outbox\n"
+        "with Outbox(Path(sys.argv[1])).alone('US'): print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holds, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        outbox = Outbox(tmp_path)
+        with pytest.raises(NotYetError, match="Another run is delivering for US"), outbox.alone("US"):
+            pass
+        with outbox.alone("SV"):
+            pass
+        process.kill()
+    with outbox.alone("US"):
+        pass

@@ -67,7 +67,7 @@ def test_a_store_that_is_not_set_is_named_with_those_that_are(tmp_path: Path) ->
 
 SECRETS = {
     "RPSYNC_SFTP_PASSWORD": "s3cret-word",
-    "RPSYNC_OMS_DATABASE_URL": "mysql://oms:s3cret-oms@db/oms",
+    "RPSYNC_OMS_DATABASE_URL": "sqlite:////srv/s3cret-oms.sqlite",
     "RPSYNC_STATE_DATABASE_URL": "postgresql://us:s3cret-state@db/state",
 }
 
@@ -78,7 +78,7 @@ def test_secrets_come_from_the_environment_and_are_never_shown(tmp_path: Path) -
     assert "s3cret" not in shown
     assert settings.secrets.sftp_password is not None
     assert settings.secrets.sftp_password.get_secret_value() == "s3cret-word"
-    assert settings.oms_database_url == "mysql://oms:s3cret-oms@db/oms"
+    assert settings.oms_database_url == "sqlite:////srv/s3cret-oms.sqlite"
     assert settings.state_database_url == "postgresql://us:s3cret-state@db/state"
 
 

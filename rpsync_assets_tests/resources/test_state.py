@@ -35,6 +35,8 @@ def delivery(generation: int = 1, part: int = 1, digest: str = "abc", **changed:
         bytes=100,
         snapshot_at=T0,
         run_id="run",
+        host="here",
+        taken_at=T0,
     )
     return replace(usual, **changed)  # type: ignore[arg-type]
 
@@ -46,8 +48,9 @@ def test_the_same_content_is_the_same_generation_and_new_content_the_next(state:
     assert state.generation_of("US", DAY, "abc") == 1
     assert state.generation_of("US", DAY, "def") == 2
     state.take([delivery(2, 1, digest="def")])
-    assert state.generation_of("US", DAY, "abc") == 1
-    assert state.generation_of("US", DAY, "ghi") == 3
+    # Back to the first content: the OMS holds the second by now, so this is a third delivery.
+    assert state.generation_of("US", DAY, "abc") == 3
+    assert state.generation_of("US", DAY, "def") == 2
 
 
 def test_generations_count_per_store_and_day_and_for_resets_only(state: State) -> None:
@@ -80,7 +83,10 @@ def test_the_newest_reset_is_the_one_with_the_newest_counts(state: State) -> Non
     newest = delivery(1, business_date=DAY + timedelta(1), snapshot_at=T0 + timedelta(days=1))
     state.take([newest, delivery(2), delivery(1)])
     state.take([delivery(9, kind="variance", snapshot_at=T0 + timedelta(days=9))])
-    assert state.newest_reset("US") == newest
+    assert state.newest_reset("US") is None, "taken is not delivered"
+    for sent in (newest, delivery(2)):
+        state.mark_delivered(sent, T0)
+    assert state.newest_reset("US") == replace(newest, delivered_at=T0)
 
 
 # Accepted rows --------------------------------------------------------------------------------------------------------
