@@ -1,5 +1,6 @@
 """Imports into the embedded OMS: every row with an outcome, one difference on both totals, exactly once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -358,6 +359,20 @@ def test_the_inbox_takes_resets_before_variances_and_puts_them_away(books: Books
 
 
 @pytest.mark.parametrize("content", GARBAGE)
+def test_stores_that_run_at_the_same_time_do_not_take_each_others_files(books: Books, inbox: Inbox) -> None:
+    """Every run polls the whole inbox: one found a file gone that another had just put away."""
+    for generation in range(1, 13):
+        content = reset_csv(("F1", "111", generation), snapshot=at(generation))
+        (inbox.reset_inventory / f"reset_US_20260310_g{generation}_1of1.csv").write_bytes(content)
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(inbox.poll, NOW) for _ in range(4)]:
+            done.result()
+    assert len(lying(inbox.reset_inventory)) == 12
+    assert all(file.startswith("archive/") for file in lying(inbox.reset_inventory))
+    assert books.totals("F1", "A") == (12, 12)
+    assert books.ledger_disagreements() == []
+
+
 def test_a_file_that_cannot_be_read_goes_to_error_and_the_next_is_taken(
     books: Books, inbox: Inbox, content: bytes
 ) -> None:
