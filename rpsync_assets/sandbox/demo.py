@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _ASSETS = {blueprint.function.__name__ for blueprint in assets.ALL}
+_RUN = ("job", "partition", "run_id", "success", "seconds")
+_RECEIPTS = ("reset_import", "variance_import", "shopify_full_reset", "shopify_delta")
 _TIMED = (dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE)
 
 
@@ -73,7 +75,12 @@ class Summary:
                 store: {
                     "business_date": environment.mornings[store].business_date.isoformat(),
                     "file_name": environment.mornings[store].file_name,
-                    "runs": [asdict(run) for run in runs],
+                    "held": all(run.held for run in runs),
+                    "runs": [{name: getattr(run, name) for name in _RUN} for run in runs],
+                    "assets": {name: said for run in runs for name, said in run.assets.items()},
+                    "checks": [check for run in runs for check in run.checks],
+                    "failures": {name: said for run in runs for name, said in run.failures.items()},
+                    "receipts": {name: said for run in runs for name, said in run.assets.items() if name in _RECEIPTS},
                 }
                 for store, runs in self.stores.items()
             },

@@ -165,14 +165,19 @@ def test_the_command_ends_well_and_writes_assets_checks_and_receipts(command: Co
     assert set(command.summary["stores"]) == {"US", "AU"}
     for store in command.summary["stores"].values():
         assert store["business_date"] == "2026-03-10"
-        day, delta = store["runs"]
-        assert (day["job"], delta["job"]) == ("reset_day", "shopify_deltas")
-        assert len(day["assets"]) == 12
-        assert all("dagster/row_count" in said and "seconds" in said for said in day["assets"].values())
-        assert all({"asset", "check", "passed", "observed", "threshold"} <= set(check) for check in day["checks"])
-        assert len(day["checks"]) == 23
-        assert day["assets"]["reset_import"]["import log"] != "nothing was delivered"
-        assert "DRY RUN" in day["assets"]["shopify_full_reset"]["receipt"]
+        assert [run["job"] for run in store["runs"]] == ["reset_day", "shopify_deltas"]
+        assert store["held"]
+        assert len(store["assets"]) == 13
+        assert all("dagster/row_count" in said and "seconds" in said for said in store["assets"].values())
+        assert all(
+            "bytes" in store["assets"][name] for name in ("raw_reset_file", "filtered_reset_parts", "variance_file")
+        )
+        assert all({"asset", "check", "passed", "observed", "threshold"} <= set(check) for check in store["checks"])
+        assert len(store["checks"]) == 25
+        assert set(store["receipts"]) == {"reset_import", "variance_import", "shopify_full_reset", "shopify_delta"}
+        assert store["receipts"]["reset_import"]["import log"] != "nothing was delivered"
+        assert "DRY RUN" in store["receipts"]["shopify_full_reset"]["receipt"]
+        assert store["failures"] == {}
 
 
 def test_every_file_and_folder_of_the_command_is_private(command: Command):
