@@ -120,7 +120,7 @@ def judge(
             on="facility_key",
             how="left",
         )
-        .with_columns(whole=_whole_number("quantity"), fraction=_is_fraction("quantity"))
+        .with_columns(whole=whole_number("quantity"), fraction=_is_fraction("quantity"))
         .with_columns(fate=_own_fate())
         .sort("line_number")
         .collect()
@@ -199,7 +199,7 @@ def _facility_key(column: str) -> pl.Expr:
     return pl.col(column).str.strip_chars().str.to_uppercase()
 
 
-def _whole_number(column: str) -> pl.Expr:
+def whole_number(column: str) -> pl.Expr:
     """The exact whole number of a text such as ``7``, ``-3.0000`` or ``+2``; null for anything else."""
     trimmed = pl.col(column).str.strip_chars()
     number = trimmed.str.extract(r"^([+-]?\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)

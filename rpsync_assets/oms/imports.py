@@ -17,6 +17,7 @@ from sqlalchemy import Connection, DateTime, Engine, TextClause, bindparam, text
 from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.names import DeliveredName, read_delivered_name
 from rpsync_assets.core.parts import snapshot_in
+from rpsync_assets.core.reset import whole_number
 from rpsync_assets.oms import import_sql
 
 RESET_CONFIG = "RESET_INVENTORY"
@@ -114,7 +115,6 @@ def _resolve(connection: Connection, rows: pl.DataFrame, now: datetime) -> pl.Da
         .group_by("external_id")
         .agg(pl.col("facility_id").min().alias("by_external"), pl.len().alias("claims"))
     )
-    whole = pl.col("amount").str.strip_chars().str.extract(r"^([+-]?\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)
     found = (
         rows.with_row_index("line_number", offset=2)
         .join(external, left_on="facilityid", right_on="external_id", how="left")
@@ -126,7 +126,7 @@ def _resolve(connection: Connection, rows: pl.DataFrame, now: datetime) -> pl.Da
         )
         .join(facilities.select("facility_id", "virtual"), on="facility_id", how="left")
         .join(products, on="idvalue", how="left")
-        .with_columns(amount=whole)
+        .with_columns(amount=whole_number("amount"))
     )
     kind = pl.col("idtype").str.replace_all("[ _]", "").str.to_uppercase()
     first_of_key = pl.col("line_number").min().over("facility_id", "product_id")
