@@ -3,6 +3,7 @@
 Belongs here: assets that read the OMS. Does not: SQL (``resources/oms_sql``), rules (``core/``).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
@@ -15,8 +16,8 @@ from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
 from rpsync_assets.core.atp import online_atp as compute_online_atp
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.oms import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA, EmbeddedOms
-from rpsync_assets.resources.state import State
+from rpsync_assets.resources.oms import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA, EmbeddedOms, OmsReader
+from rpsync_assets.resources.state import Delivery, State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
 
@@ -89,16 +90,9 @@ def reset_import(
     """
     slot = Slot.of(context)
     snapshot_at = recorded_snapshot(context, "filtered_reset_parts")
-    delivered = [d for d in state.deliveries(slot.store, slot.day, "reset") if d.delivered_at is not None]
-    newest = max((delivery.generation for delivery in delivered), default=0)
     oms.import_delivered()
     with oms.read() as reader:
-        # An earlier file of the day that the OMS refused is history: the newer one has taken its place.
-        delivered = [
-            delivery
-            for delivery in delivered
-            if delivery.generation == newest or not reader.was_refused(delivery.file_name)
-        ]
+        delivered = _to_be_imported(reader, state.deliveries(slot.store, slot.day, "reset"))
         logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
         received = [reader.reset_rows(log.log_id) for log in logs]
     rows = pl.concat(received) if received else pl.DataFrame(schema=RESET_ROW_SCHEMA)
@@ -136,14 +130,9 @@ def variance_import(
     After it, both systems agree: see the check ``oms_matches_retail_pro``.
     """
     slot = Slot.of(context)
-    generations = variance_file["generation"].unique().to_list()
-    delivered = [
-        delivery
-        for generation in generations
-        for delivery in state.deliveries(slot.store, slot.day, "variance", generation)
-    ]
     oms.import_delivered()
     with oms.read() as reader:
+        delivered = _to_be_imported(reader, state.deliveries(slot.store, slot.day, "variance"))
         logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
         received = [reader.variance_rows(log.log_id) for log in logs]
     rows = pl.concat(received) if received else pl.DataFrame(schema=VARIANCE_ROW_SCHEMA)
@@ -218,6 +207,14 @@ def pos_sales(
             "units returned": int(sales.filter(pl.col("quantity") > 0)["quantity"].sum()),
         },
     )
+
+
+def _to_be_imported(reader: OmsReader, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """The day's deliveries whose import is waited for: one that never went out is not, nor an older refused one."""
+    sent = [delivery for delivery in deliveries if delivery.delivered_at is not None]
+    newest = max((delivery.generation for delivery in sent), default=0)
+    # An earlier file of the day that the OMS refused is history: the newer one has taken its place.
+    return [d for d in sent if d.generation == newest or not reader.was_refused(d.file_name)]
 
 
 def _by_status(rows: pl.DataFrame, statuses: tuple[str, ...]) -> dict[str, int]:

@@ -7,9 +7,7 @@ Physical: POS sales and returns, shipments, receipts. Never physical: resets, va
 corrections: they change what we believe, not what the shelf holds.
 """
 
-POS_SALE = "POS_SALE"
 RESET = "VAR_EXT_RESET"
-VARIANCE = "VAR_INTEGR"
 
 PHYSICAL_MOVEMENT = (
     "({detail}.REASON_ENUM_ID = 'POS_SALE' OR {detail}.ITEM_ISSUANCE_ID IS NOT NULL"

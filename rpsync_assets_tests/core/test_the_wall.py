@@ -66,8 +66,7 @@ def test_the_wall_would_see_a_hole(line: str) -> None:
 )
 def test_ruff_guards_the_wall_in_the_quiet_room_only(tmp_path: Path, room: str, line: str, refused: bool) -> None:
     ruff = Path(sys.executable).with_name("ruff")
-    if not ruff.exists():
-        pytest.skip("ruff is not installed beside this Python")
+    assert ruff.exists(), "ruff is one of the dev tools that 'make test' installs"
     shutil.copy(PACKAGE.parent / "pyproject.toml", tmp_path)
     module = tmp_path / "rpsync_assets" / room / "intruder.py"
     module.parent.mkdir(parents=True)

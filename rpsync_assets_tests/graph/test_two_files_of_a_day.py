@@ -126,3 +126,24 @@ def test_a_generation_that_was_never_sent_does_not_keep_the_next_from_its_varian
     example.file(counts, LATER)
     all_agree(example.run())
     assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+
+
+def test_a_variance_that_was_never_sent_does_not_keep_the_day_waiting(example: TinyWorld, counts: Rows):
+    """Its upload failed, then a corrected file came: the day waited for the import of a file that never went out."""
+    example.file(counts)
+    sftp = DyingSftp.like(example.defs().resources["sftp"], "variance")
+    assert not example.run(sftp=sftp).success
+    example.file(CORRECTED, LATER)
+    all_agree(example.run())
+    assert example.oms.on_hand() == END
+
+
+def test_the_import_is_waited_for_even_if_only_the_first_files_keys_are_due(example: TinyWorld, counts: Rows):
+    """The variance belongs to the second file by its name and to the first by its rows."""
+    example.file(counts)
+    example.run(*UNTIL_IMPORT)
+    example.file([row for row in CORRECTED if row[1] == UPCA["C"]], LATER)
+    ran = example.run()
+    all_agree(ran)
+    assert ran.metadata["variance_import"]["applied"] == 2
+    assert example.content("inventory-variance", SECOND) == [VARIANCE_HEADER, *DAY_OF_A_AND_B[1:]]
