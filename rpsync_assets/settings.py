@@ -53,7 +53,7 @@ class StoreSettings(_Section):
     export_minutes: int = Field(default=0, ge=0)
     invoice_lag_minutes: int = Field(default=0, ge=0)
     # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
-    most_failed_share: float = Field(default=0.01, ge=0, le=1)
+    max_failed_share: float = Field(default=0.01, ge=0, le=1)
 
     @field_validator("time_zone")
     @classmethod

@@ -101,7 +101,7 @@ def reset_import(
         reported=sum(log.total_rows for log in logs),
         failed=sum(log.failed_rows for log in logs),
         reasons=dict(rows.filter(pl.col("status") == "failed").group_by("reason").len().sort("reason").iter_rows()),
-        most_failed_share=settings.store(slot.store).most_failed_share,
+        max_failed_share=settings.store(slot.store).max_failed_share,
     )
     checks = require([verdict], release=config.release)
     state.accept(slot.store, slot.day, rows.filter(pl.col("status").is_in(ACCEPTED)))

@@ -161,15 +161,15 @@ def part_row_counts(part_rows: Sequence[int], *, rows: int) -> Verdict:
 
 
 def import_complete(
-    *, delivered: int, reported: int, failed: int, most_failed_share: float, reasons: Mapping[str, int]
+    *, delivered: int, reported: int, failed: int, max_failed_share: float, reasons: Mapping[str, int]
 ) -> Verdict:
     """The OMS says it took in as many rows as we wrote, and hardly any failed (domain.md 1.5)."""
     share = failed / delivered if delivered else 0.0
     return Verdict(
         name="import_complete",
-        passed=delivered == reported and share <= most_failed_share,
+        passed=delivered == reported and share <= max_failed_share,
         observed=round(share, 6),
-        threshold=f"a failed share of at most {most_failed_share}, of exactly {delivered} rows",
+        threshold=f"a failed share of at most {max_failed_share}, of exactly {delivered} rows",
         found=f"the OMS reports {reported} rows for the {delivered} delivered, {failed} of them failed"
         + "".join(f" ({count}: {reason})" for reason, count in reasons.items()),
         mend="Failed keys keep their old number until Retail Pro's next file: mend the OMS's data for it. To"

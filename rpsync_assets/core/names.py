@@ -68,9 +68,19 @@ def reset_part_name(store: str, day: date, generation: int, part: int, parts: in
     return f"reset_{store}_{day:%Y%m%d}_g{generation}_{part}of{parts}.csv"
 
 
-def variance_name(store: str, day: date, generation: int) -> str:
-    """The name of a delivered variance file; it carries the generation of the reset it belongs to."""
-    return f"variance_{store}_{day:%Y%m%d}_g{generation}.csv"
+def variance_name(store: str, day: date, generation: int, turn: int = 1) -> str:
+    """The name of a delivered variance file.
+
+    It carries the generation of the reset it belongs to. Rows of that reset that owe a variance once more (the OMS
+    refused them, or the reset was imported again) go in a further turn of the same generation.
+    """
+    return f"variance_{store}_{day:%Y%m%d}_g{generation}{f'_r{turn}' if turn > 1 else ''}.csv"
+
+
+def error_name(name: str) -> str:
+    """What the file of a delivered file's failed rows is called (domain.md 1.4)."""
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem}{ERROR_SUFFIX}.{extension}" if dot else f"{name}{ERROR_SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,10 @@ class DeliveredName:
     generation: int
 
 
-_DELIVERED = re.compile(r"(reset|variance)_(.+)_(\d{8})_g(\d+)(?:_\d+of\d+)?\.csv")
+ERROR_SUFFIX = "-Error"
+"""HotWax puts failed rows beside the file under its name and this; uploaded again, they are still that file's rows."""
+
+_DELIVERED = re.compile(r"(reset|variance)_(.+)_(\d{8})_g(\d+)(?:_\d+of\d+|_r\d+)?(?:-Error)?\.csv")
 
 
 def read_delivered_name(name: str) -> DeliveredName | None:

@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 
 from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.names import read_delivered_name
-from rpsync_assets.oms.imports import import_reset, import_variance, log_failed_import
+from rpsync_assets.oms.import_log import ImportFile, log_refused
+from rpsync_assets.oms.imports import RESET_CONFIG, VARIANCE_CONFIG, import_reset, import_variance
 from rpsync_assets.resources.private import private_file
 
 _log = logging.getLogger(__name__)
@@ -41,10 +42,12 @@ class Inbox:
         content = file.read_bytes()
         importer = import_reset if reset else import_variance
         try:
-            done = importer(self.engine, file.name, content, now)
+            done = importer(self.engine, file.name, content, now, errors=file.parent / "error")
         except BadFileError as error:
             _log.warning("the OMS refused %s: %s", file.name, error)
-            log_failed_import(self.engine, file.name, content, now, reset=reset)
+            refused = ImportFile(RESET_CONFIG if reset else VARIANCE_CONFIG, file.name, content, now)
+            with self.engine.execution_options(writes=True).begin() as connection:
+                log_refused(connection, refused)
             _move(file, "error")
             return
         if not done.already:

@@ -10,7 +10,7 @@ them, and ``PRODUCT_FACILITY.LAST_INVENTORY_COUNT`` is the available-to-promise 
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Numeric, String, Table
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Numeric, String, Table, Text, func
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
@@ -18,6 +18,7 @@ metadata = MetaData()
 _TYPES: Mapping[str, TypeEngine[Any]] = {
     "id": String(40),
     "text": String(255),
+    "long": Text(),
     "flag": String(1),
     "moment": DateTime(),
     "number": Numeric(26, 6, asdecimal=False),
@@ -42,6 +43,7 @@ facility = _table(
     "FACILITY",
     *("FACILITY_ID*", "FACILITY_TYPE_ID", "FACILITY_NAME:text", "EXTERNAL_ID:text", "CLOSED_DATE:moment"),
 )
+facility_location = _table("FACILITY_LOCATION", "FACILITY_ID*", "LOCATION_SEQ_ID*", "LOCATION_TYPE_ENUM_ID")
 facility_group = _table("FACILITY_GROUP", "FACILITY_GROUP_ID*", "FACILITY_GROUP_TYPE_ID")
 facility_group_member = _table(
     "FACILITY_GROUP_MEMBER", "FACILITY_ID*", "FACILITY_GROUP_ID*", "FROM_DATE*:moment", "THRU_DATE:moment"
@@ -49,6 +51,10 @@ facility_group_member = _table(
 product_store = _table(
     "PRODUCT_STORE",
     *("PRODUCT_STORE_ID*", "STORE_NAME:text", "RESERVE_INVENTORY:flag", "DEFAULT_TIME_ZONE_STRING:text"),
+)
+product_store_setting = _table(
+    "PRODUCT_STORE_SETTING",
+    *("PRODUCT_STORE_ID*", "SETTING_TYPE_ENUM_ID*", "FROM_DATE*:moment", "THRU_DATE:moment", "SETTING_VALUE:text"),
 )
 product_store_facility = _table(
     "PRODUCT_STORE_FACILITY", "PRODUCT_STORE_ID*", "FACILITY_ID*", "FROM_DATE*:moment", "THRU_DATE:moment"
@@ -152,7 +158,8 @@ data_manager_log = _table(
 data_manager_content = _table(
     "DATA_MANAGER_CONTENT",
     *("LOG_CONTENT_ID*", "LOG_ID", "FILE_NAME:text", "FILE_SIZE:integer", "CONTENT_LOCATION:text"),
-    *("LOG_CONTENT_TYPE_ENUM_ID", "CONTENT_DATE:moment"),
+    # CONTENT_HASH is the embedded OMS's own: the same name with other content is another file.
+    *("LOG_CONTENT_TYPE_ENUM_ID", "CONTENT_DATE:moment", "CONTENT_HASH:text"),
 )
 # HotWax's planned table of reset rows, plus what a receipt needs of each row: its snapshot, generation and outcome.
 external_inventory_reset = _table(
@@ -189,12 +196,34 @@ inventory_item_variance = _table(
     *("COMMENTS:text", "CREATED_DATE:moment"),
 )
 
+# What the Update Inventory API took in; the embedded OMS's own, HotWax has no memory of requests (domain.md 1.6).
+inventory_update = _table(
+    "INVENTORY_UPDATE",
+    *("INVENTORY_UPDATE_ID*", "CLIENT:text", "IDEMPOTENCY_KEY:text", "BODY_HASH:text", "FACILITY_ID", "PRODUCT_ID"),
+    *("QUANTITY:number", "EVENT_DATE:moment", "RECEIVED_DATE:moment", "LOOKS_LIKE", "INVENTORY_ITEM_ID"),
+    *("INVENTORY_ITEM_DETAIL_SEQ_ID", "ANSWER:long"),
+)
+
+Index("INVENTORY_UPDATE_KEY", inventory_update.c.CLIENT, inventory_update.c.IDEMPOTENCY_KEY, unique=True)
+Index(
+    "INVENTORY_UPDATE_BODY",
+    inventory_update.c.CLIENT,
+    inventory_update.c.BODY_HASH,
+    inventory_update.c.RECEIVED_DATE,
+)
 Index(
     "GOOD_IDENTIFICATION_VALUE",
     good_identification.c.ID_VALUE,
     good_identification.c.GOOD_IDENTIFICATION_TYPE_ID,
 )
+# Leading zeros carry no meaning in a UPC; an index over an expression is SQLite's (the embedded OMS's) only.
+Index(
+    "GOOD_IDENTIFICATION_NUMBER",
+    func.ltrim(good_identification.c.ID_VALUE, "0"),
+    good_identification.c.GOOD_IDENTIFICATION_TYPE_ID,
+).ddl_if(dialect="sqlite")
 Index("GOOD_IDENTIFICATION_PRODUCT", good_identification.c.PRODUCT_ID)
+Index("FACILITY_EXTERNAL", facility.c.EXTERNAL_ID)
 Index("INVENTORY_ITEM_KEY", inventory_item.c.FACILITY_ID, inventory_item.c.PRODUCT_ID)
 Index(
     "INVENTORY_ITEM_DETAIL_EVENT",

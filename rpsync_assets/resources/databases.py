@@ -6,15 +6,18 @@ On SQLite, Python's driver begins transactions late and lets a read see two mome
 is begun, so several reads in one are one snapshot, and a writer waits for the other instead of failing.
 """
 
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.resources.private import private_file
 
 WAIT_FOR_WRITER_SECONDS = 30
+LOOK_AGAIN_SECONDS = 0.002
 
 
 def open_engine(url: str, *, create: bool = False) -> Engine:
@@ -54,5 +57,21 @@ def _begin_by_ourselves(connection: object, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own waiting sleeps longer and longer, up to 100 ms, and so misses the moment in which a long import
+    # gives way; ours looks often.
+    deadline = time.monotonic() + WAIT_FOR_WRITER_SECONDS
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                    raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {WAIT_FOR_WRITER_SECONDS * 1000}")

@@ -131,7 +131,7 @@ def test_an_import_is_complete_only_when_the_oms_reports_what_we_wrote(
 ) -> None:
     """An import that is finished may still carry failed records, or be another file's (domain.md 1.5)."""
     verdict = guards.import_complete(
-        delivered=delivered, reported=reported, failed=failed, most_failed_share=0.01, reasons={}
+        delivered=delivered, reported=reported, failed=failed, max_failed_share=0.01, reasons={}
     )
     assert verdict.passed is passed
     # Rows that went missing are nobody's to release.
@@ -196,7 +196,7 @@ REFUSED = [
     guards.upca_valid(pl.DataFrame({"upca": ["x"]}), name="n"),
     guards.unique(keys(("F", "1"), ("F", "1")), ["upca"], name="n", what="w"),
     guards.part_row_counts([1], rows=2),
-    guards.import_complete(delivered=1, reported=0, failed=0, most_failed_share=0.01, reasons={}),
+    guards.import_complete(delivered=1, reported=0, failed=0, max_failed_share=0.01, reasons={}),
     guards.variance_keys_within_reset(keys(("F", "1")), keys()),
     guards.variance_reset_same_day(partition="US", expected=T0, found={"x": T0 + timedelta(1)}),
     guards.not_negative(pl.DataFrame({"q": [-1]}), "q", name="n"),

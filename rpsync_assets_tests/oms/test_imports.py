@@ -115,8 +115,7 @@ def test_what_is_left_after_safety_stock_follows_with_its_floor(books: Books, co
         (("F9", "111", 4), "unknown facility"),
         (("", "111", 4), "unknown facility"),
         (("_NA_", "111", 4), "virtual facility"),
-        (("F1", "999", 4), "no product has this UPCA now"),
-        (("F1", "0111", 4), "no product has this UPCA now"),  # HotWax finds exactly the text
+        (("F1", "999", 4), "no product has this identification now"),
         (("F1", "111", "0.5"), "the quantity is not a whole number"),
         (("F1", "111", ""), "the quantity is not a whole number"),
         (("F1", "111", "many"), "the quantity is not a whole number"),
@@ -146,7 +145,7 @@ def test_a_upca_of_two_products_or_of_the_past_is_not_guessed(books: Books) -> N
     done = reset(books, ("F1", "111", 4), ("F1", "444", 4), ("F1", "555", 4))
     with books.reader() as reader:
         reasons = reader.reset_rows(done.log_id)["reason"].to_list()
-    assert reasons == ["several products have this UPCA now", *["no product has this UPCA now"] * 2]
+    assert reasons == ["several products have this identification now", *["no product has this identification now"] * 2]
 
 
 def test_a_facility_is_found_by_its_own_id_first_then_by_an_external_id_that_is_only_its_own(books: Books) -> None:

@@ -9,7 +9,8 @@ import pytest
 from rpsync_assets.core.errors import NotYetError, PermanentError, SetupError
 from rpsync_assets.core.variance import UNREPORTED_SCHEMA
 from rpsync_assets.oms import tables
-from rpsync_assets.oms.imports import import_reset, log_failed_import
+from rpsync_assets.oms.import_log import ImportFile, log_refused
+from rpsync_assets.oms.imports import RESET_CONFIG, import_reset
 from rpsync_assets.resources.databases import open_engine
 from rpsync_assets_tests.oms.books import LONG_AGO, NOW, T0, Books, at, reset_csv
 
@@ -299,7 +300,8 @@ def test_sales_of_a_day_are_those_with_an_event_time_in_it(books: Books) -> None
 def test_an_import_that_is_not_there_or_was_refused_says_so(books: Books) -> None:
     with books.reader() as reader, pytest.raises(NotYetError, match="no entry in its import log"):
         reader.finished_import("a.csv")
-    log_failed_import(books.engine, "a.csv", b"x", NOW, reset=True)
+    with books.engine.begin() as connection:
+        log_refused(connection, ImportFile(RESET_CONFIG, "a.csv", b"x", NOW))
     with books.reader() as reader, pytest.raises(PermanentError, match="SERVICE_FAILED"):
         reader.finished_import("a.csv")
     import_reset(books.engine, "a.csv", reset_csv(("F1", "111", 4), ("F9", "111", 4)), NOW + timedelta(minutes=1))

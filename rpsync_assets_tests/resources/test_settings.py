@@ -25,7 +25,7 @@ def refused(folder: Path, toml: str, **environ: str) -> str:
 def test_a_few_lines_are_enough_and_the_rest_has_its_defaults(tmp_path: Path) -> None:
     settings = loaded(tmp_path)
     store = settings.store("US")
-    assert (store.file_kind, store.columns.quantity, store.most_failed_share) == ("delta", "qty", 0.01)
+    assert (store.file_kind, store.columns.quantity, store.max_failed_share) == ("delta", "qty", 0.01)
     assert store.zone.key == "America/New_York"
     assert store.invoice_lag.total_seconds() == 0
     assert (settings.sftp.port, settings.sftp.incoming) == (22, "retailpro/incoming")
@@ -49,7 +49,7 @@ def test_a_few_lines_are_enough_and_the_rest_has_its_defaults(tmp_path: Path) ->
         (STORE, "sftp: Field required"),
         (STORE + 'file_kind = "both"\n' + SFTP, "stores.US.file_kind"),
         (STORE + "export_minutes = -1\n" + SFTP, "stores.US.export_minutes"),
-        (STORE + "most_failed_share = 1.5\n" + SFTP, "stores.US.most_failed_share"),
+        (STORE + "max_failed_share = 1.5\n" + SFTP, "stores.US.max_failed_share"),
         (STORE + SFTP + 'port = "ssh"\n', "sftp.port"),
         ("stores = [\n", "rpsync.toml cannot be used"),
     ],
