@@ -40,8 +40,6 @@ CONFIGS: dict[Basis, str] = {"snapshot": RESET_CONFIG, "exact_qoh": "IMP_INV_QOH
 BATCH = 20_000
 """Lines per transaction: about a quarter of a second, so that no sale waits for a second."""
 
-_INCOMING = ("line", "facility", "external", "id_type", "id_value", "product", "amount")
-
 GIVE_WAY_SECONDS = 0.01
 """Between batches: longer than a waiting writer sleeps between its tries (``resources/databases``)."""
 
@@ -159,8 +157,8 @@ def _import(  # noqa: PLR0913, PLR0917  one flow, two kinds of file
                 return Imported(*done, already=True)
             allowed(connection)
             delivered, snapshot = read()
-            rows = delivered.rows.select(*_INCOMING, snapshot.alias("snapshot"), "comments")
-            incoming.load(connection, rows.rows(), stored(file.now))
+            rows = delivered.rows.with_columns(snapshot.alias("snapshot")).select(list(incoming.NAMES))
+            incoming.load(connection, incoming.resolve(connection, rows, stored(file.now)))
         with _writing(connection):
             log_id, after = open_log(connection, file, name, table)
         for first in range(after + 1, rows.height + 2, BATCH):

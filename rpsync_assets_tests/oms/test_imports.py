@@ -425,6 +425,7 @@ class Model:
         self.sales: list[tuple[Key, int, int]] = []
         self.stands_on: dict[Key, tuple[int, int]] = {}
         self.accepted: set[tuple[int, Key]] = set()
+        self.varied: set[tuple[int, Key]] = set()
 
     def sale(self, hours: int, key: Key, units: int) -> None:
         self.on_hand[key] += units
@@ -441,7 +442,9 @@ class Model:
         self.accepted.add((number, key))
 
     def variance(self, number: int, key: Key, delta: int) -> None:
-        if (number, key) in self.accepted and self.stands_on[key][1] == number:
+        # Once per accepted row, whatever its file is called or holds.
+        if (number, key) in self.accepted - self.varied and self.stands_on[key][1] == number:
+            self.varied.add((number, key))
             self.on_hand[key] -= min(-delta, max(0, self.on_hand[key]))
 
 
