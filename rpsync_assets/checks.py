@@ -12,10 +12,12 @@ from rpsync_assets.assets.reset import ACCOUNTING, REJECTED
 from rpsync_assets.assets.verdicts import check_result
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError
-from rpsync_assets.core.variance import compare_with_retail_pro
+from rpsync_assets.core.variance import Told, compare_with_retail_pro
 from rpsync_assets.failures import failure
 from rpsync_assets.partitions import Partitions, Slot
-from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.oms import Oms
+from rpsync_assets.resources.oms_reader import MOVEMENT_SCHEMA, OmsReader
+from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.resources.warehouse import Warehouse
 from rpsync_assets.settings import Settings
@@ -33,20 +35,20 @@ def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
     def oms_matches_retail_pro(
         context: dg.AssetCheckExecutionContext,
         settings: dg.ResourceParam[Settings],
-        oms: dg.ResourceParam[EmbeddedOms],
+        oms: dg.ResourceParam[Oms],
+        state: dg.ResourceParam[State],
         tables: dg.ResourceParam[Tables],
     ) -> dg.AssetCheckResult:
         slot = Slot.of(context)
         try:
             log_ids = tables.read("reset_import", slot)["log_id"].unique().to_list()
-            lag = settings.store(slot.store).invoice_lag
+            accepted = state.accepted(slot.store, log_ids)
             with oms.read() as reader:
-                stock = reader.stock_of_reset(log_ids)
-                unreported = reader.unreported_shipments(slot.store, stock["snapshot_at"].unique(), lag)
+                differences = _differences(reader, accepted, slot.store, settings.store(slot.store).told)
         except RpsyncError as error:
             raise failure(error) from error
-        differing = compare_with_retail_pro(stock, unreported).filter(pl.col("difference") != 0)
-        result = check_result(guards.oms_matches_retail_pro(differing, keys=stock.height))
+        differing = differences.filter(pl.col("difference") != 0)
+        result = check_result(guards.oms_matches_retail_pro(differing, keys=accepted.height))
         if differing.is_empty():
             return result
         worst = differing.sort(pl.col("difference").abs(), descending=True).head(10)
@@ -69,6 +71,13 @@ def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
         return check_result(guards.stored_rows_match_accounting({fate: (stored, told) for fate, stored, told in gaps}))
 
     return [oms_matches_retail_pro, stored_rows_match_accounting]
+
+
+def _differences(reader: OmsReader, accepted: pl.DataFrame, store: str, told: Told) -> pl.DataFrame:
+    snapshots = accepted["snapshot_at"].unique().to_list()
+    movements = reader.movements(store, min(snapshots)) if snapshots else pl.DataFrame(schema=MOVEMENT_SCHEMA)
+    unreported = reader.unreported_shipments(store, snapshots, told)
+    return compare_with_retail_pro(accepted, reader.counts(store), movements, unreported)
 
 
 _GAPS = f"""

@@ -12,8 +12,9 @@ import dagster as dg
 from rpsync_assets import assets
 from rpsync_assets.checks import build_checks
 from rpsync_assets.partitions import build_partitions
+from rpsync_assets.resources.hotwax_oms import HotWaxOms
 from rpsync_assets.resources.landing import Landing
-from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.oms import EmbeddedOms, Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.shopify import ShopifyExport
@@ -29,18 +30,15 @@ def build_resources(settings: Settings) -> dict[str, object]:
     secrets = settings.secrets
     warehouse = Warehouse(settings.data_dir / "warehouse.duckdb", settings.data_dir / "tables")
     tables = Tables(settings.data_dir / "tables", on_new_table=warehouse.show)
+    sftp = Sftp(
+        **settings.sftp.model_dump(),
+        password=secrets.sftp_password.get_secret_value() if secrets.sftp_password else None,
+        key_file=secrets.sftp_key_file,
+    )
     return {
         "settings": settings,
-        "sftp": Sftp(
-            **settings.sftp.model_dump(),
-            password=secrets.sftp_password.get_secret_value() if secrets.sftp_password else None,
-            key_file=secrets.sftp_key_file,
-        ),
-        "oms": EmbeddedOms(
-            settings.oms_database_url,
-            settings.oms.sftp_root / settings.sftp.reset_inventory,
-            settings.oms.sftp_root / settings.sftp.inventory_variance,
-        ),
+        "sftp": sftp,
+        "oms": _oms(settings, sftp),
         "shopify": ShopifyExport(settings.shopify.available),
         "state": State(settings.state_database_url),
         "landing": Landing(settings.data_dir / "landing"),
@@ -49,6 +47,23 @@ def build_resources(settings: Settings) -> dict[str, object]:
         "warehouse": warehouse,
         "io_manager": ParquetIOManager(tables),
     }
+
+
+def _oms(settings: Settings, sftp: Sftp) -> Oms:
+    told = settings.oms
+    if told.kind == "hotwax":
+        return HotWaxOms(
+            settings.oms_database_url,
+            sftp,
+            ledger=told.ledger,
+            import_log=told.import_log,
+            reset_basis=told.reset_basis,
+        )
+    return EmbeddedOms(
+        settings.oms_database_url,
+        told.sftp_root / settings.sftp.reset_inventory,
+        told.sftp_root / settings.sftp.inventory_variance,
+    )
 
 
 def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:

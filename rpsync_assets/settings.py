@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.core.names import DEFAULT_FILE_PATTERN
+from rpsync_assets.core.variance import Told
 
 CONFIG_VARIABLE = "RPSYNC_CONFIG"
 DATA_DIR_VARIABLE = "RPSYNC_DATA_DIR"
@@ -52,6 +53,9 @@ class StoreSettings(_Section):
     final_line_end: bool = True
     export_minutes: int = Field(default=0, ge=0)
     invoice_lag_minutes: int = Field(default=0, ge=0)
+    # What tells Retail Pro of a shipment: the order is entirely completed (S001), or HotWax's fulfilled-item feed sent
+    # the line (ORDER_FULFILLMENT_HISTORY, domain.md 0.4).
+    booked_by: Literal["order_completed", "fulfillment_history"] = "order_completed"
     # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
 
@@ -79,9 +83,9 @@ class StoreSettings(_Section):
         return ZoneInfo(self.time_zone)
 
     @property
-    def invoice_lag(self) -> timedelta:
-        """How long after an order is completed Retail Pro books its invoice."""
-        return timedelta(minutes=self.invoice_lag_minutes)
+    def told(self) -> Told:
+        """How Retail Pro comes to know of a shipment."""
+        return Told(self.booked_by, timedelta(minutes=self.invoice_lag_minutes))
 
 
 class SftpSettings(_Section):
@@ -100,11 +104,20 @@ class SftpSettings(_Section):
 
 
 class OmsSettings(_Section):
-    """The OMS. ``embedded`` is our own on SQLite, reading its inbox from the folder that the SFTP server shows."""
+    """The OMS.
 
-    kind: Literal["embedded"] = "embedded"
+    ``embedded`` is our own on SQLite, reading its inbox from the folder that the SFTP server shows. ``hotwax`` is
+    HotWax Commerce: a replica of its MySQL or MariaDB database, named by RPSYNC_OMS_DATABASE_URL, that is only read.
+    """
+
+    kind: Literal["embedded", "hotwax"] = "embedded"
     database: Path = Path("oms.sqlite")
     sftp_root: Path = Path("sftp")
+    # HotWax: whether the replica holds INVENTORY_ITEM_DETAIL and DATA_MANAGER_LOG, and the count that its reset job
+    # compares with. Without the ledger, in-store sales between count and import cannot be brought back.
+    ledger: bool = True
+    import_log: bool = True
+    reset_basis: Literal["qoh", "atp"] = "qoh"
 
 
 class ShopifySettings(_Section):
@@ -155,15 +168,25 @@ class Settings(_Section):
     @property
     def oms_database_url(self) -> str:
         """Where the OMS database is; the environment goes before the file."""
-        if self.secrets.oms_database_url is None:
-            return f"sqlite:///{self.oms.database}"
-        url = self.secrets.oms_database_url.get_secret_value()
-        if not url.startswith("sqlite:"):
+        given = self.secrets.oms_database_url.get_secret_value() if self.secrets.oms_database_url else None
+        if self.oms.kind == "embedded":
+            if given is not None and not given.startswith("sqlite:"):
+                raise SetupError(
+                    "RPSYNC_OMS_DATABASE_URL is not a SQLite database, but [oms] kind is embedded",
+                    'The embedded OMS writes to its database: never point it at HotWax\'s own; set kind = "hotwax"',
+                )
+            return given or f"sqlite:///{self.oms.database}"
+        if given is None:
             raise SetupError(
-                "RPSYNC_OMS_DATABASE_URL is not a SQLite database, but [oms] kind is embedded",
-                "The embedded OMS writes to its database: never point it at HotWax's own",
+                "[oms] kind is hotwax, but RPSYNC_OMS_DATABASE_URL is not set",
+                "Set it to the replica: mysql://reader:password@host:3306/database, with a user that may only read",
             )
-        return url
+        if not given.startswith(("mysql", "mariadb")):
+            raise SetupError(
+                "[oms] kind is hotwax, but RPSYNC_OMS_DATABASE_URL is not a MySQL or MariaDB database",
+                "Set it to the replica: mysql://reader:password@host:3306/database",
+            )
+        return given
 
     @property
     def state_database_url(self) -> str:

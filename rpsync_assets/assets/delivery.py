@@ -53,6 +53,8 @@ class Shipment:
     snapshot_at: datetime
     folder: str
     parcels: Sequence[Parcel]
+    # Parts before this one are other shipments of the same generation.
+    first_part: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,12 @@ class Courier:
         """
         slot = shipment.slot
         with self.outbox.alone(slot.store):
-            known = self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation)
+            known = self._known(shipment)
             pending = [delivery for delivery in known if delivery.delivered_at is None]
             if known and not pending:
                 _log.info("%s was delivered before: not sent again", ", ".join(d.file_name for d in known))
                 return Sent(known, 0)
-            if not shipment.parcels:
+            if not (known or shipment.parcels):
                 return Sent([], 0)
             with self.sftp.session() as session:
                 _leave_to_other_machine(pending)
@@ -104,7 +106,12 @@ class Courier:
                     before_sending(session)
                 pending = pending or self._take(shipment)
                 sent = sum(self._send(session, delivery) for delivery in pending)
-            return Sent(self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation), sent)
+            return Sent(self._known(shipment), sent)
+
+    def _known(self, shipment: Shipment) -> list[Delivery]:
+        slot = shipment.slot
+        taken = self.state.deliveries(slot.store, slot.day, shipment.kind, shipment.generation)
+        return [delivery for delivery in taken if delivery.part >= shipment.first_part]
 
     def went_out(self, slot: Slot, kind: Kind) -> list[Delivery]:
         """The deliveries of a day that lie on the server or were taken from it, of any generation.
@@ -129,7 +136,7 @@ class Courier:
                 kind=shipment.kind,
                 generation=shipment.generation,
                 part=number,
-                parts=len(shipment.parcels),
+                parts=shipment.first_part - 1 + len(shipment.parcels),
                 digest=shipment.digest,
                 file_name=parcel.name,
                 folder=shipment.folder,
@@ -140,7 +147,7 @@ class Courier:
                 taken_at=datetime.now(UTC),
                 run_id=self.context.run.run_id,
             )
-            for number, parcel in enumerate(shipment.parcels, start=1)
+            for number, parcel in enumerate(shipment.parcels, start=shipment.first_part)
         ]
         for parcel in shipment.parcels:
             self.outbox.keep(slot.day, slot.store, parcel.name, parcel.content)

@@ -3,7 +3,6 @@
 Belongs here: assets that read the OMS. Does not: SQL (``resources/oms_sql``), rules (``core/``).
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
@@ -11,13 +10,16 @@ import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
+from rpsync_assets.assets.receipts import finished, receipts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
 from rpsync_assets.core.atp import online_atp as compute_online_atp
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.oms import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA, EmbeddedOms, OmsReader
-from rpsync_assets.resources.state import Delivery, State
+from rpsync_assets.resources.oms import Oms, Sent
+from rpsync_assets.resources.oms_reader import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
 
@@ -37,7 +39,7 @@ ACCEPTED = ("applied", "unchanged")
 def active_products(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
     tables: dg.ResourceParam[Tables],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The products that this store sells online: published on Shopify, physical, with one valid current UPCA.
@@ -79,8 +81,9 @@ def reset_import(
     filtered_reset_parts: pl.DataFrame,
     config: ReleaseConfig,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
     state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The OMS's receipt for the reset: which rows it applied, with which difference, at what moment.
 
@@ -92,14 +95,13 @@ def reset_import(
     snapshot_at = recorded_snapshot(context, "filtered_reset_parts")
     oms.import_delivered()
     with oms.read() as reader:
-        delivered = _to_be_imported(reader, state.deliveries(slot.store, slot.day, "reset"))
-        logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
-        received = [reader.reset_rows(log.log_id) for log in logs]
+        found = receipts(oms, reader, state, slot, "reset")
+        received = [oms.reset_rows(reader, log, Sent(delivery, outbox)) for delivery, log in found]
     rows = pl.concat(received) if received else pl.DataFrame(schema=RESET_ROW_SCHEMA)
     verdict = guards.import_complete(
-        delivered=sum(delivery.rows for delivery in delivered),
-        reported=sum(log.total_rows for log in logs),
-        failed=sum(log.failed_rows for log in logs),
+        delivered=sum(delivery.rows for delivery, _ in found),
+        reported=sum(log.total_rows for _, log in found),
+        failed=sum(log.failed_rows for _, log in found),
         reasons=dict(rows.filter(pl.col("status") == "failed").group_by("reason").len().sort("reason").iter_rows()),
         max_failed_share=settings.store(slot.store).max_failed_share,
     )
@@ -109,11 +111,11 @@ def reset_import(
         value=rows,
         check_results=checks,
         metadata={
-            **described(rows, snapshot_at=snapshot_at),
+            **described(rows, snapshot_at=snapshot_at, imported_at=finished(found)),
             **_by_status(rows, ("applied", "unchanged", "superseded", "failed")),
             "units up": int(rows.filter(pl.col("difference") > 0)["difference"].sum()),
             "units down": int(-rows.filter(pl.col("difference") < 0)["difference"].sum()),
-            "import log": ", ".join(log.log_id for log in logs) or "nothing was delivered",
+            "import log": ", ".join(log.log_id for _, log in found) or "nothing was delivered",
         },
     )
 
@@ -122,8 +124,9 @@ def reset_import(
 def variance_import(
     context: dg.AssetExecutionContext,
     variance_file: pl.DataFrame,
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
     state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The OMS's receipt for the variance: which deductions it applied, and which it clamped at zero.
 
@@ -132,17 +135,21 @@ def variance_import(
     slot = Slot.of(context)
     oms.import_delivered()
     with oms.read() as reader:
-        delivered = _to_be_imported(reader, state.deliveries(slot.store, slot.day, "variance"))
-        logs = [reader.finished_import(delivery.file_name) for delivery in delivered]
-        received = [reader.variance_rows(log.log_id) for log in logs]
+        found = receipts(oms, reader, state, slot, "variance")
+        received = [oms.variance_rows(reader, log, Sent(delivery, outbox)) for delivery, log in found]
     rows = pl.concat(received) if received else pl.DataFrame(schema=VARIANCE_ROW_SCHEMA)
+    last_word = rows.unique(["facility_id", "product_id"], keep="last", maintain_order=True)
+    refused = last_word.filter(pl.col("status") == "failed").drop_nulls("product_id")
+    state.owe_again(slot.store, slot.day, refused.select("facility_id", "product_id").rows())
     return dg.MaterializeResult(
         value=rows,
         metadata={
-            **described(rows),
+            **described(rows, imported_at=finished(found)),
             **_by_status(rows, ("applied", "clamped", "void", "failed")),
-            "units taken back": int(-rows["applied"].sum()),
-            "import log": ", ".join(log.log_id for log in logs) or "no variance was delivered",
+            "units up": int(rows.filter(pl.col("applied") > 0)["applied"].sum()),
+            "units taken back": int(-rows.filter(pl.col("applied") < 0)["applied"].sum()),
+            "import log": ", ".join(log.log_id for _, log in found) or "no variance was delivered",
+            **({"owed": "materialize variance_file again: it sends the failed rows once more"} if len(refused) else {}),
         },
     )
 
@@ -156,7 +163,7 @@ def variance_import(
 def online_atp(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """What may be sold, per facility and per channel, after safety stock, brokering, threshold and queue demand.
 
@@ -166,7 +173,13 @@ def online_atp(
     slot.refuse_future(settings.store(slot.store).zone)
     with oms.read() as reader:
         read = reader.stock(slot.store, settings.store(slot.store).channel)
-    table = compute_online_atp(read.stock, read.channel_rules, read.queue_demand, reserves=read.reserves)
+    table = compute_online_atp(
+        read.stock,
+        read.channel_rules,
+        read.queue_demand,
+        reserves=read.reserves,
+        preorder_demand=read.preorder_demand,
+    )
     channel = table.filter(pl.col("scope") == "channel")
     return dg.MaterializeResult(
         value=table,
@@ -185,7 +198,7 @@ def online_atp(
 def pos_sales(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """In-store sales (below zero) and returns of the day, as the Update Inventory API brought them to the OMS.
 
@@ -207,14 +220,6 @@ def pos_sales(
             "units returned": int(sales.filter(pl.col("quantity") > 0)["quantity"].sum()),
         },
     )
-
-
-def _to_be_imported(reader: OmsReader, deliveries: Sequence[Delivery]) -> list[Delivery]:
-    """The day's deliveries whose import is waited for: one that never went out is not, nor an older refused one."""
-    sent = [delivery for delivery in deliveries if delivery.delivered_at is not None]
-    newest = max((delivery.generation for delivery in sent), default=0)
-    # An earlier file of the day that the OMS refused is history: the newer one has taken its place.
-    return [d for d in sent if d.generation == newest or not reader.was_refused(d.file_name)]
 
 
 def _by_status(rows: pl.DataFrame, statuses: tuple[str, ...]) -> dict[str, int]:

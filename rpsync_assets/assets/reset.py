@@ -26,7 +26,7 @@ from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
 from rpsync_assets.core.stream import filter_blocks
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line
-from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp, SftpSession
 from rpsync_assets.resources.state import State
@@ -69,7 +69,7 @@ def filtered_reset(
     raw_reset_file: pl.DataFrame,
     active_products: pl.DataFrame,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
     tables: dg.ResourceParam[Tables],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The rows to apply: counts of active products at the store's facilities, as of the file's snapshot.
@@ -124,6 +124,7 @@ def filtered_reset_parts(
     context: dg.AssetExecutionContext,
     filtered_reset: pl.DataFrame,
     config: ReleaseConfig,
+    oms: dg.ResourceParam[Oms],
     sftp: dg.ResourceParam[Sftp],
     state: dg.ResourceParam[State],
     outbox: dg.ResourceParam[Outbox],
@@ -169,7 +170,7 @@ def filtered_reset_parts(
         parcels=parcels,
     )
     sent = Courier(sftp, state, outbox, context).deliver(
-        shipment, before_sending=lambda session: _refuse_overtaking(shipment, state, sftp, session)
+        shipment, before_sending=lambda session: _refuse_overtaking(shipment, state, oms, sftp, session)
     )
     table = pl.DataFrame(
         [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
@@ -214,7 +215,7 @@ def read_accounting(table: pl.DataFrame) -> tuple[int, Accounting]:
     return counts["lines"], Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
 
 
-def _refuse_overtaking(shipment: Shipment, state: State, sftp: Sftp, session: SftpSession) -> None:
+def _refuse_overtaking(shipment: Shipment, state: State, oms: Oms, sftp: Sftp, session: SftpSession) -> None:
     """A reset must not go out before an older variance was read, or after a newer reset (design.md section 5)."""
     slot = shipment.slot
     unread = [
@@ -228,6 +229,15 @@ def _refuse_overtaking(shipment: Shipment, state: State, sftp: Sftp, session: Sf
             f"Materialize variance_import of {unread[0].business_date}|{slot.store}, or wait for the OMS's import; then"
             " rerun",
         )
+    variance = state.newest_variance(slot.store)
+    if variance is not None:
+        with oms.read() as reader:
+            queued = oms.is_on_its_way(reader, variance)
+        if queued:
+            raise NotYetError(
+                f"The OMS has taken {variance.file_name} and not finished it; a newer reset would swallow it",
+                "Wait for the OMS's import queue; then rerun",
+            )
     newest = state.newest_reset(slot.store)
     if newest is not None and newest.snapshot_at > shipment.snapshot_at:
         raise HeldError(

@@ -16,7 +16,7 @@ from rpsync_assets.core.atp import online_atp as compute_online_atp
 from rpsync_assets.core.feed import OUTCOMES, difference
 from rpsync_assets.core.feed import shopify_feed as compute_feed
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.shopify import ShopifyExport
 from rpsync_assets.settings import Settings
 
@@ -32,7 +32,7 @@ FEED_CHECKS = {
 def shopify_feed(
     context: dg.AssetExecutionContext,
     online_atp: pl.DataFrame,
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The target quantity of every mapped inventory item at every mapped Shopify location.
 
@@ -68,7 +68,7 @@ def shopify_full_reset(
 def shopify_delta(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
     shopify: dg.ResourceParam[ShopifyExport],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Every 15 minutes: what changed since the last publication, found by comparing states, not by a time window.

@@ -12,13 +12,14 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import described, recorded_snapshot
+from rpsync_assets.assets.receipts import receipts, refuse_unseen_imports
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.names import content_digest, variance_name
 from rpsync_assets.core.parts import LOCATION
 from rpsync_assets.core.variance import VARIANCE_SCHEMA, to_csv, variance_due
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.state import State
@@ -31,7 +32,7 @@ def unreported_shipments(
     context: dg.AssetExecutionContext,
     raw_reset_file: pl.DataFrame,
     settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[EmbeddedOms],
+    oms: dg.ResourceParam[Oms],
     state: dg.ResourceParam[State],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Shipped items that Retail Pro had not been told of when it counted: one row per shipped line, with its order.
@@ -45,8 +46,8 @@ def unreported_shipments(
     still_due = state.accepted_without_variance(slot.store, slot.day)["snapshot_at"].unique().to_list()
     delivered = [delivery.snapshot_at for delivery in state.deliveries(slot.store, slot.day, "reset")]
     with oms.read() as reader:
-        lag = settings.store(slot.store).invoice_lag
-        shipped = reader.unreported_shipments(slot.store, [snapshot_at, *still_due, *delivered], lag)
+        told = settings.store(slot.store).told
+        shipped = reader.unreported_shipments(slot.store, [snapshot_at, *still_due, *delivered], told)
     current = shipped.filter(pl.col("snapshot_at") == snapshot_at)
     return dg.MaterializeResult(
         value=shipped,
@@ -54,6 +55,7 @@ def unreported_shipments(
             **described(shipped, snapshot_at=snapshot_at),
             "units": int(current["quantity"].sum()),
             "orders": current["order_id"].n_unique(),
+            "orders imported twice": _same_name(current),
             "lines of products with several current UPCAs": current.filter(pl.col("current_upcas") > 1).height,
             "lines of products without a current UPCA": current.filter(pl.col("current_upcas") == 0).height,
         },
@@ -73,6 +75,8 @@ def variance_file(
     unreported_shipments: pl.DataFrame,
     filtered_reset: pl.DataFrame,
     reset_import: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[Oms],
     sftp: dg.ResourceParam[Sftp],
     state: dg.ResourceParam[State],
     outbox: dg.ResourceParam[Outbox],
@@ -88,17 +92,24 @@ def variance_file(
     courier = Courier(sftp, state, outbox, context)
     for earlier in courier.went_out(slot, "variance"):
         # A run that died after sending could not write down that these rows have had their variance.
-        state.settle(slot.store, slot.day, earlier.generation, datetime.now(UTC))
-    if reset_import.is_empty():
-        generation, table = 0, pl.DataFrame(schema=VARIANCE_SCHEMA)
-    else:
-        generation = int(reset_import["generation"].max())  # type: ignore[arg-type]
-        sent_before = state.deliveries(slot.store, slot.day, "variance", generation)
-        table = (
-            tables.read("variance_file", slot)
-            if sent_before
-            else variance_due(unreported_shipments, state.accepted_without_variance(slot.store, slot.day))
-        )
+        state.settle(slot.store, slot.day, earlier.generation, taken_at=earlier.taken_at)
+    made_at = datetime.now(UTC)
+    generation = int(reset_import["generation"].max()) if reset_import.height else 0  # type: ignore[arg-type]
+    known = state.deliveries(slot.store, slot.day, "variance", generation)
+    due = state.accepted_without_variance(slot.store, slot.day)
+    # A file that was taken and did not go out goes out as it was kept; it is not computed anew.
+    unsent = any(delivery.delivered_at is None for delivery in known)
+    turn = len(known) if unsent or (known and due.is_empty()) else len(known) + 1
+    table = tables.read("variance_file", slot) if known else pl.DataFrame(schema=VARIANCE_SCHEMA)
+    new = pl.DataFrame(schema=VARIANCE_SCHEMA)
+    if turn > len(known):
+        told = settings.store(slot.store).told
+        with oms.read() as reader:
+            found = receipts(oms, reader, state, slot, "reset")
+            refuse_unseen_imports(found, reset_import["log_id"].unique().to_list(), slot)
+            window = oms.window(reader, slot.store, due, told)
+        new = variance_due(unreported_shipments, due, window)
+        table = pl.concat([table.join(due, on=["facility_id", "product_id"], how="anti"), new])
     checks = require(
         [
             # The day's reset is what was imported for the day: an earlier file's rows count too.
@@ -113,8 +124,8 @@ def variance_file(
             ),
         ]
     )
-    name = variance_name(slot.store, slot.day, generation)
-    content = to_csv(table, LOCATION)
+    name = variance_name(slot.store, slot.day, generation, turn)
+    content = to_csv(new, LOCATION)
     sent = courier.deliver(
         Shipment(
             slot=slot,
@@ -123,7 +134,8 @@ def variance_file(
             digest=content_digest([content]),
             snapshot_at=snapshot_at,
             folder=sftp.inventory_variance,
-            parcels=[Parcel(name, content, table.height)] if table.height else [],
+            parcels=[Parcel(name, content, new.height)] if new.height else [],
+            first_part=turn,
         ),
         # The table is written before anything is sent: after a crash the same rows are found, not computed anew.
         before_sending=lambda _session: _keep(tables, slot, table),
@@ -131,19 +143,27 @@ def variance_file(
     if sent.deliveries and not sent.sent_now:
         # It went out before, perhaps a moment ago by a twin: what went out is what stands here.
         table = tables.read("variance_file", slot)
-    state.settle(slot.store, slot.day, generation, datetime.now(UTC))
+    state.settle(slot.store, slot.day, generation, taken_at=made_at)
     return dg.MaterializeResult(
         value=table,
         check_results=checks,
         metadata={
             **described(table, snapshot_at=snapshot_at),
             "units": int(-table["available_delta"].sum()),
+            "units of unreported orders": int(-table["orders_part"].sum()),
+            "units of movements that the import overwrote": int(table["window_part"].sum()),
             "generation": generation,
             "bytes": sum(delivery.bytes for delivery in sent.deliveries),
             "remote path": ", ".join(delivery.remote_path for delivery in sent.deliveries) or "no file was needed",
             "outcome": sent.outcome if table.height else "nothing to take back: no file was sent",
         },
     )
+
+
+def _same_name(shipped: pl.DataFrame) -> int:
+    """Orders that share their name with another: imported twice, and issued twice. Reported, never guessed."""
+    orders = shipped.select("order_id", "order_name").unique().drop_nulls("order_name")
+    return int(orders.filter(pl.col("order_name").is_duplicated()).height)
 
 
 def _keep(tables: Tables, slot: Slot, table: pl.DataFrame) -> None:

@@ -10,6 +10,8 @@ Two facts a newcomer would get wrong. Safety stock is floored per facility befor
 
 import polars as pl
 
+from rpsync_assets.core.ledger import AFTER_SAFETY_STOCK
+
 SCHEMA = {
     "scope": pl.String,
     "product_id": pl.String,
@@ -25,6 +27,7 @@ SCHEMA = {
     "facilities_counted": pl.UInt32,
     "threshold": pl.Int64,
     "queue_demand": pl.Int64,
+    "preorder_demand": pl.Int64,
     "channel_allowed": pl.Boolean,
     "sellable": pl.Int64,
     "note": pl.String,
@@ -35,11 +38,20 @@ NOTES = {
     "left_channel": "the OMS has stock rows for it, but no facility of the channel may sell it: 0",
     "negative_sum": "the channel's plain sum is below zero: 0",
     "channel_off": "the channel's CONFIGURATION facility does not allow it: 0",
+    "held_for_preorders": "the store holds its physical stock while there are pre- or back-orders: 0",
 }
 
 
+_DEMAND_SCHEMA = {"product_id": pl.String, "units": pl.Int64}
+
+
 def online_atp(
-    stock: pl.DataFrame, channel_rules: pl.DataFrame, queue_demand: pl.DataFrame, *, reserves: bool
+    stock: pl.DataFrame,
+    channel_rules: pl.DataFrame,
+    queue_demand: pl.DataFrame,
+    *,
+    reserves: bool,
+    preorder_demand: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """What may be sold of each product of one product store.
 
@@ -52,6 +64,8 @@ def online_atp(
             ``allow_brokering``.
         queue_demand: ``product_id``, ``units`` ordered and waiting in virtual facilities, store-wide.
         reserves: PRODUCT_STORE.RESERVE_INVENTORY is not 'N'.
+        preorder_demand: ``product_id``, ``units`` pre- or back-ordered, for a store that holds its physical inventory
+            while there are any (HOLD_PRORD_PHYCL_INV); left out for one that does not.
 
     Returns:
         ``SCHEMA``, sorted by scope, product and facility. ``sellable`` of a facility row is what pickup may sell there.
@@ -63,9 +77,7 @@ def online_atp(
     ).with_columns(
         after_safety_stock=pl.coalesce(
             "after_safety_stock",
-            pl.when(pl.col("available_to_promise") >= pl.col("minimum_stock"))
-            .then(pl.col("available_to_promise") - pl.col("minimum_stock"))
-            .otherwise(0),
+            pl.sql_expr(AFTER_SAFETY_STOCK.format(available="available_to_promise", minimum="minimum_stock")),
         )
     )
     counted = pl.col("in_channel") & pl.col("brokering_allowed")
@@ -76,7 +88,8 @@ def online_atp(
         .otherwise(0),
         scope=pl.lit("facility"),
     )
-    channel = _channel_rows(facilities, counted, channel_rules, queue_demand, reserves=reserves)
+    preorders = pl.DataFrame(schema=_DEMAND_SCHEMA) if preorder_demand is None else preorder_demand
+    channel = _channel_rows(facilities, counted, channel_rules, queue_demand, preorders, reserves=reserves)
     both = pl.concat([facilities, channel], how="diagonal_relaxed")
     blank = [pl.lit(None, dtype=kind).alias(name) for name, kind in SCHEMA.items() if name not in both.columns]
     return (
@@ -91,6 +104,7 @@ def _channel_rows(
     counted: pl.Expr,
     channel_rules: pl.DataFrame,
     queue_demand: pl.DataFrame,
+    preorder_demand: pl.DataFrame,
     *,
     reserves: bool,
 ) -> pl.DataFrame:
@@ -100,6 +114,8 @@ def _channel_rows(
         channel_allowed=(pl.col("allow_brokering").fill_null("Y") != "N").all(),
     )
     demand = queue_demand.group_by("product_id").agg(queue_demand=pl.col("units").sum())
+    preorders = preorder_demand.group_by("product_id").agg(preorder_demand=pl.col("units").sum())
+    held = pl.col("preorder_demand") > 0
     no_facility = pl.col("facilities_counted") == 0
     negative = pl.col("available_to_promise") < 0
     off = ~pl.col("channel_allowed")
@@ -113,14 +129,15 @@ def _channel_rows(
         )
         .join(rules, on="product_id", how="left")
         .join(demand, on="product_id", how="left")
+        .join(preorders, on="product_id", how="left")
         .with_columns(
-            pl.col("threshold").fill_null(0),
+            pl.col("threshold", "preorder_demand").fill_null(0),
             pl.col("channel_allowed").fill_null(value=True),
             queue_demand=pl.col("queue_demand").fill_null(0) if reserves else pl.lit(0),
         )
         .with_columns(
             scope=pl.lit("channel"),
-            sellable=pl.when(no_facility | negative | off)
+            sellable=pl.when(no_facility | negative | off | held)
             .then(0)
             .otherwise(
                 pl.max_horizontal(
@@ -132,6 +149,8 @@ def _channel_rows(
             .when(negative)
             .then(pl.lit("negative_sum"))
             .when(off)
-            .then(pl.lit("channel_off")),
+            .then(pl.lit("channel_off"))
+            .when(held)
+            .then(pl.lit("held_for_preorders")),
         )
     )

@@ -9,6 +9,10 @@ accepted and that have no variance yet; a rejected, failed or superseded row bro
 out.
 """
 
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
 import polars as pl
 
 REASON = "VAR_INTEGR"
@@ -22,6 +26,20 @@ COLUMNS = (
     "varianceReasonId",
     "comments",
 )
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a store's Retail Pro comes to know of a shipment.
+
+    Attributes:
+        by: ``order_completed`` (the order is entirely completed) or ``fulfillment_history`` (HotWax sent the line).
+        invoice_lag: how long after that Retail Pro books it.
+    """
+
+    by: Literal["order_completed", "fulfillment_history"] = "order_completed"
+    invoice_lag: timedelta = timedelta(0)
+
 
 UNREPORTED_SCHEMA = {
     "facility_id": pl.String,
@@ -47,39 +65,117 @@ VARIANCE_SCHEMA = {
     "product_id": pl.String,
     "upca": pl.String,
     "available_delta": pl.Int64,
+    "orders_part": pl.Int64,
+    "window_part": pl.Int64,
     "orders": pl.UInt32,
     "snapshot_at": pl.Datetime("us", "UTC"),
     "generation": pl.Int64,
 }
+"""``available_delta`` = ``orders_part`` (minus what Retail Pro was not told of) + ``window_part`` (what an import that
+compares when it runs has overwritten since the count; always 0 with the embedded OMS)."""
+
+WINDOW_SCHEMA = {
+    "facility_id": pl.String,
+    "product_id": pl.String,
+    "snapshot_at": pl.Datetime("us", "UTC"),
+    "window_part": pl.Int64,
+}
 
 
-def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    """The variance of one reset: minus the unreported units of each accepted key, keys without any left out.
+def moved_since(accepted: pl.DataFrame, movements: pl.DataFrame) -> pl.DataFrame:
+    """L(T0,t] of each accepted row: ``RESET_ROW``, ``moved_since_snapshot``; rows without any are left out.
+
+    Args:
+        accepted: ``facility_id``, ``product_id``, ``snapshot_at``.
+        movements: physical movements until t: ``facility_id``, ``product_id``, ``event_at``, ``units``.
+    """
+    return (
+        accepted.select(RESET_ROW)
+        .join(movements, on=["facility_id", "product_id"], how="inner")
+        .filter(pl.col("event_at") > pl.col("snapshot_at"))
+        .group_by(RESET_ROW)
+        .agg(moved_since_snapshot=pl.col("units").sum())
+    )
+
+
+def overwritten(accepted: pl.DataFrame, counts: pl.DataFrame, movements: pl.DataFrame) -> pl.DataFrame:
+    """The window part of HotWax's variance: ``F + L(T0,t*] - QOH(t*)`` (design.md section 5).
+
+    Args:
+        accepted: accepted rows: ``facility_id``, ``product_id``, ``snapshot_at``, ``quantity``.
+        counts: ``facility_id``, ``product_id``, ``quantity_on_hand``, as of t*.
+        movements: as ``moved_since`` takes them, as of t*.
+
+    Returns:
+        ``WINDOW_SCHEMA``, one row per accepted row. It is "target minus what is there": asked again after it was
+        applied, it is minus what the other part took.
+    """
+    return (
+        accepted.select(*RESET_ROW, "quantity")
+        .join(
+            counts.select("facility_id", "product_id", "quantity_on_hand"), on=["facility_id", "product_id"], how="left"
+        )
+        .join(moved_since(accepted, movements), on=RESET_ROW, how="left")
+        .with_columns(pl.col("quantity_on_hand", "moved_since_snapshot").fill_null(0))
+        .select(
+            *RESET_ROW,
+            window_part=pl.col("quantity") + pl.col("moved_since_snapshot") - pl.col("quantity_on_hand"),
+        )
+    )
+
+
+def overwritten_without_ledger(
+    accepted: pl.DataFrame, counts: pl.DataFrame, shipped: pl.DataFrame, *, reset_basis: str
+) -> pl.DataFrame:
+    """The window part where HotWax's ledger cannot be read: minus what was issued until the import.
+
+    Args:
+        accepted: accepted rows: ``RESET_ROW`` and ``imported_at``.
+        counts: ``facility_id``, ``product_id``, ``quantity_on_hand``, ``available_to_promise``.
+        shipped: ``UNREPORTED_SCHEMA`` and ``imported_at``: issued after the snapshot and until the import.
+        reset_basis: ``qoh``, or ``atp``: then the reset has put the reserved units on top of the count.
+
+    Returns:
+        ``WINDOW_SCHEMA``.
+    """
+    key = ["facility_id", "product_id"]
+    units = shipped.group_by(*RESET_ROW, "imported_at").agg(units=pl.col("quantity").sum())
+    reserved = counts.select(*key, reserved=pl.col("quantity_on_hand") - pl.col("available_to_promise"))
+    on_top = pl.col("reserved").fill_null(0) if reset_basis == "atp" else pl.lit(0)
+    return (
+        accepted.join(units, on=[*RESET_ROW, "imported_at"], how="left")
+        .join(reserved, on=key, how="left")
+        .select(*RESET_ROW, window_part=(-pl.col("units").fill_null(0) - on_top).cast(pl.Int64))
+    )
+
+
+def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
+    """The variance of one reset: minus the unreported units of each accepted key, plus what its import overwrote.
 
     Args:
         unreported: ``UNREPORTED_SCHEMA``, as of each snapshot that stands in ``accepted``.
         accepted: accepted rows that have no variance yet: ``facility_id``, ``product_id``, ``upca``, ``snapshot_at``,
             ``generation``; unique by facility and product.
+        window: ``WINDOW_SCHEMA``.
 
     Returns:
-        ``VARIANCE_SCHEMA``, one row per key, ``available_delta`` below zero, sorted by facility and UPCA. ``upca`` is
-        the accepted row's, so a product with two current UPCAs is deducted once.
+        ``VARIANCE_SCHEMA``, one row per key whose ``available_delta`` is not zero, sorted by facility and UPCA.
+        ``upca`` is the accepted row's, so a product with two current UPCAs is deducted once.
     """
     units = unreported.group_by(RESET_ROW).agg(
-        pl.col("quantity").sum().alias("units"), pl.col("order_id").n_unique().alias("orders")
+        units=pl.col("quantity").sum(), orders=pl.col("order_id").n_unique().cast(pl.UInt32)
     )
     return (
-        accepted.join(units, on=RESET_ROW, how="inner")
-        .filter(pl.col("units") > 0)
-        .select(
-            "facility_id",
-            "product_id",
-            "upca",
-            (-pl.col("units")).cast(pl.Int64).alias("available_delta"),
-            pl.col("orders").cast(pl.UInt32),
-            "snapshot_at",
-            "generation",
+        accepted.join(units, on=RESET_ROW, how="left")
+        .join(window, on=RESET_ROW, how="left")
+        .with_columns(
+            orders_part=-pl.col("units").fill_null(0),
+            window_part=pl.col("window_part").fill_null(0),
+            orders=pl.col("orders").fill_null(0),
         )
+        .with_columns(available_delta=pl.col("orders_part") + pl.col("window_part"))
+        .filter(pl.col("available_delta") != 0)
+        .select(pl.col(name).cast(kind) for name, kind in VARIANCE_SCHEMA.items())
         .sort("facility_id", "upca")
     )
 
@@ -101,21 +197,29 @@ def to_csv(variance: pl.DataFrame, location: str) -> bytes:
     )
 
 
-def compare_with_retail_pro(stock: pl.DataFrame, unreported: pl.DataFrame) -> pl.DataFrame:
+def compare_with_retail_pro(
+    accepted: pl.DataFrame, counts: pl.DataFrame, movements: pl.DataFrame, unreported: pl.DataFrame
+) -> pl.DataFrame:
     """The acceptance test, key by key: ``difference = QOH(t) - L(T0,t] + U0 - F`` (design.md section 5).
 
     Args:
-        stock: ``facility_id``, ``product_id``, ``upca``, ``snapshot_at``, ``retail_pro_quantity``,
-            ``quantity_on_hand``, ``moved_since_snapshot``.
-        unreported: ``UNREPORTED_SCHEMA``, as of each snapshot that stands in ``stock``.
+        accepted: accepted rows: ``facility_id``, ``product_id``, ``upca``, ``snapshot_at``, ``quantity`` (F).
+        counts: ``facility_id``, ``product_id``, ``quantity_on_hand``, as of t.
+        movements: as ``moved_since`` takes them, as of t.
+        unreported: ``UNREPORTED_SCHEMA``, as of each snapshot that stands in ``accepted``.
 
     Returns:
-        ``stock`` with ``unreported`` and ``difference``; 0 where the systems agree.
+        One row per accepted row: key, ``snapshot_at``, ``retail_pro_quantity``, ``quantity_on_hand``,
+        ``moved_since_snapshot``, ``unreported`` and ``difference``; 0 where the systems agree.
     """
+    key = ["facility_id", "product_id"]
     units = unreported.group_by(RESET_ROW).agg(unreported=pl.col("quantity").sum())
     return (
-        stock.join(units, on=RESET_ROW, how="left")
-        .with_columns(pl.col("unreported").fill_null(0))
+        accepted.select(*key, "upca", "snapshot_at", pl.col("quantity").alias("retail_pro_quantity"))
+        .join(counts.select(*key, "quantity_on_hand"), on=key, how="left")
+        .join(moved_since(accepted, movements), on=RESET_ROW, how="left")
+        .join(units, on=RESET_ROW, how="left")
+        .with_columns(pl.col("quantity_on_hand", "moved_since_snapshot", "unreported").fill_null(0))
         .with_columns(
             difference=pl.col("quantity_on_hand")
             - pl.col("moved_since_snapshot")

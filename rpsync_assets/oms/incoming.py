@@ -54,16 +54,16 @@ _COLUMNS = (
     *("LINE_NUMBER", "FILE_FACILITY", "ID_VALUE", "FACILITY_ID", "PRODUCT_ID", "REASON", "AMOUNT", "SNAPSHOT_DATE"),
     "COMMENTS",
 )
-_TABLES = [
-    """
+_TABLES: Mapping[str, str] = {
+    "INCOMING": """
 CREATE TEMP TABLE IF NOT EXISTS INCOMING (
   LINE_NUMBER INTEGER PRIMARY KEY, FILE_FACILITY TEXT, ID_VALUE TEXT, FACILITY_ID TEXT, PRODUCT_ID TEXT, REASON TEXT,
   AMOUNT INTEGER, SNAPSHOT_DATE TEXT, COMMENTS TEXT,
   INVENTORY_ITEM_ID TEXT, QOH INTEGER, ATP INTEGER, SINCE INTEGER, MOVED INTEGER, ROW_STATUS TEXT)
 """,
-    "CREATE TEMP TABLE IF NOT EXISTS NAMED_FACILITY (NAME TEXT, EXTERNAL INTEGER)",
-    "CREATE TEMP TABLE IF NOT EXISTS NAMED_PRODUCT (ID_TYPE TEXT, ID_VALUE TEXT, PRODUCT TEXT)",
-]
+    "NAMED_FACILITY": "CREATE TEMP TABLE IF NOT EXISTS NAMED_FACILITY (NAME TEXT, EXTERNAL INTEGER)",
+    "NAMED_PRODUCT": "CREATE TEMP TABLE IF NOT EXISTS NAMED_PRODUCT (ID_TYPE TEXT, ID_VALUE TEXT, PRODUCT TEXT)",
+}
 
 # The plus signs keep SQLite from searching by type, of which there are few, instead of by value.
 _CURRENT = "GI.FROM_DATE <= :at AND (GI.THRU_DATE IS NULL OR GI.THRU_DATE > :at)"
@@ -108,6 +108,14 @@ SELECT ID_TYPE, ID_VALUE, PRODUCT, CASE ID WHEN '?' THEN NULL ELSE ID END, CASE
   WHEN ID = '?' THEN 'ambiguous_identification' END
 FROM FOUND
 """
+
+# The same questions about one name: it needs no table, and a till waits for every statement.
+_FACILITY = _FACILITIES.replace(
+    "WITH RECURSIVE", "WITH RECURSIVE NAMED_FACILITY (NAME, EXTERNAL) AS (VALUES (:facility, :external)),", 1
+)
+_PRODUCT = _PRODUCTS.replace(
+    "WITH", "WITH NAMED_PRODUCT (ID_TYPE, ID_VALUE, PRODUCT) AS (VALUES (:id_type, :id_value, :product)),", 1
+)
 
 SENTENCE = "CASE {t}.REASON " + " ".join(f"WHEN '{code}' THEN '{text}'" for code, text in REFUSALS.items()) + " END"
 """INCOMING.REASON in words, as SQL; format it with the table's alias as ``t``."""
@@ -164,9 +172,9 @@ def load_one(connection: Connection, named: Mapping[str, object], at: str) -> st
     Returns:
         The code of its refusal, or None.
     """
-    place, thing = (tuple(named[name] for name in names) for names in (_PLACE, _THING))
-    [(*_, facility_id, facility_reason)] = _facilities_named(connection, [place])
-    [(*_, product_id, product_reason)] = _products_named(connection, [thing], at)
+    place, thing = ({name: named[name] for name in names} for names in (_PLACE, _THING))
+    *_, facility_id, facility_reason = connection.exec_driver_sql(_FACILITY, place).one()
+    *_, product_id, product_reason = connection.exec_driver_sql(_PRODUCT, {**thing, "at": at}).one()
     bad_quantity = "bad_quantity" if named["amount"] is None else None
     reason = facility_reason or product_reason or bad_quantity
     found = {"line": 1, "facility_id": facility_id, "product_id": product_id, "reason": reason, **named}
@@ -196,10 +204,11 @@ def _load(connection: Connection, rows: Rows) -> None:
 
 
 def _insert(connection: Connection, table: str, columns: Sequence[str], rows: Rows) -> None:
-    """Make the temporary tables unless this connection has them, and put rows in place of what was there."""
-    for statement in _TABLES:
-        connection.exec_driver_sql(statement)
+    """Make the temporary table unless this connection has it, and put rows in place of what was there."""
+    connection.exec_driver_sql(_TABLES[table])
     connection.exec_driver_sql(f"DELETE FROM {table}")
     if rows:
         places = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", list(rows))
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows[0] if len(rows) == 1 else list(rows)
+        )

@@ -110,6 +110,7 @@ item_issuance = _table(
     "ITEM_ISSUANCE",
     *("ITEM_ISSUANCE_ID*", "ORDER_ID", "ORDER_ITEM_SEQ_ID", "SHIP_GROUP_SEQ_ID", "INVENTORY_ITEM_ID"),
     *("SHIPMENT_ID", "ISSUED_DATE_TIME:moment", "QUANTITY:number", "CANCEL_QUANTITY:number"),
+    "CANCELLED_DATE_TIME:moment",
 )
 order_fulfillment_history = _table(
     "ORDER_FULFILLMENT_HISTORY",

@@ -68,6 +68,8 @@ def new_token(name: str) -> tuple[str, str]:
         SetupError: the name cannot stand in a pair.
     """
     if not _NAME.fullmatch(name):
-        raise SetupError(f"'{name}' cannot name a client", "Use letters, digits, dots, dashes and underscores, up to 64")
+        raise SetupError(
+            f"'{name}' cannot name a client", "Use letters, digits, dots, dashes and underscores, up to 64"
+        )
     token = secrets.token_urlsafe(32)
     return token, f"{name}:{hashlib.sha256(token.encode()).hexdigest()}"

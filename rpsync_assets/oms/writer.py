@@ -5,14 +5,18 @@ Belongs here: transactions of the API's writes. Does not: what is written (``oms
 SQLite has one writer at a time, and what costs is the commit, which waits for the disk. So the requests that came while
 the last commit ran share the next one, each in a savepoint of its own: one that is refused or breaks takes nothing of
 the others along, and nobody is told of anything before the commit that holds it.
+
+Measured, a sale is some twenty statements: 0.2 ms for the driver, 0.5 ms through SQLAlchemy, which prepares for every
+kind of database. So work gets a connection that hands its statements to the driver as they are.
 """
 
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -86,9 +90,10 @@ class Writer:
 
     @staticmethod
     def _do(connection: Connection, jobs: "list[_Job]") -> None:
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
         with connection.begin():
             for job in jobs:
-                job.do(connection)
+                job.do(driver)
         for job in jobs:
             job.settle()
 
@@ -102,15 +107,15 @@ class _Job:
         self._result: Any = None
         self._error: Exception | None = None
 
-    def do(self, connection: Connection) -> None:
+    def do(self, driver: sqlite3.Connection) -> None:
         """Do it, within a savepoint."""
-        savepoint = connection.begin_nested()
+        driver.execute("SAVEPOINT REQUEST")
         try:
-            self._result = self._work(connection)
-            savepoint.commit()
+            self._result = self._work(cast("Connection", _Direct(driver)))
         except Exception as error:  # noqa: BLE001  it is the caller's to handle
-            savepoint.rollback()
+            driver.execute("ROLLBACK TO REQUEST")
             self._error = error
+        driver.execute("RELEASE REQUEST")
 
     def settle(self) -> None:
         """What was done is in the database: say so."""
@@ -126,6 +131,41 @@ class _Job:
         self._error = error
         if not self.future.done():
             self.settle()
+
+
+class _Direct:
+    """What our SQL needs of a SQLAlchemy connection, without SQLAlchemy."""
+
+    def __init__(self, driver: sqlite3.Connection) -> None:
+        self._driver = driver
+
+    def exec_driver_sql(self, statement: str, parameters: Any = ()) -> "_Answer":
+        return _Answer(self._driver.execute(statement, parameters))
+
+
+class _Answer:
+    """The same of a SQLAlchemy result."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        return self._cursor.rowcount
+
+    def first(self) -> Any:
+        return self._cursor.fetchone()
+
+    def one(self) -> Any:
+        (row,) = self._cursor.fetchall()
+        return row
+
+    def scalar(self) -> Any:
+        row = self._cursor.fetchone()
+        return None if row is None else row[0]
+
+    def scalar_one(self) -> Any:
+        return self.one()[0]
 
 
 def _let_go(connection: Connection | None) -> None:

@@ -7,17 +7,56 @@ is begun, so several reads in one are one snapshot, and a writer waits for the o
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from rpsync_assets.core.errors import SetupError
+from rpsync_assets.core.errors import SetupError, UnreachableError
 from rpsync_assets.resources.private import private_file
 
 WAIT_FOR_WRITER_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.002
+
+_SERVER_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800}
+_PYMYSQL_OPTIONS = {"connect_timeout": 15, "read_timeout": 600}
+
+
+@contextmanager
+def told_plainly(database: str) -> Iterator[None]:
+    """Turn the exceptions of a database that is away, or not as we need it, into ours; SQL and secrets stay out.
+
+    Args:
+        database: which one, as a person would say it.
+
+    Raises:
+        UnreachableError: it does not answer, or hung up.
+        SetupError: it refuses the login, or lacks a table, a column or a right.
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig).replace("\n", " ")[:200]
+        number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+        lost = error.connection_invalidated or number in _GONE or "locked" in said
+        if isinstance(error, ProgrammingError) or not lost or number in _REFUSED:
+            raise SetupError(
+                f"{database} cannot answer: {said}",
+                "Check its URL, login and rights, and that it holds HotWax's tables and columns",
+            ) from error
+        raise UnreachableError(
+            f"{database} does not answer: {said}", "Check that it is up and reachable; the same run again may pass"
+        ) from error
+
+
+_GONE = {2002, 2003, 2006, 2013, 1040, 1205, 1213}
+"""MySQL: no connection, connection lost, too many connections, lock wait, deadlock."""
+
+_REFUSED = {1044, 1045, 1049, 1142, 1143, 1146, 1054}
+"""MySQL: no right to the database, wrong login, no such database, no right to table or column, no such one."""
 
 
 def open_engine(url: str, *, create: bool = False) -> Engine:
@@ -31,8 +70,11 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
         SetupError: the SQLite file does not exist and may not be made.
     """
     parsed = make_url(url)
+    if parsed.get_backend_name() in {"mysql", "mariadb"}:
+        # One driver, whatever the URL says: it is pure Python and installs everywhere.
+        return create_engine(parsed.set(drivername="mysql+pymysql"), **_SERVER_OPTIONS, connect_args=_PYMYSQL_OPTIONS)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, **_SERVER_OPTIONS)
     path = Path(parsed.database or "")
     if create:
         private_file(path)
@@ -46,6 +88,21 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
     event.listen(engine, "connect", _begin_by_ourselves)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def open_replica(url: str) -> Engine:
+    """An engine for a database that we may only read: every transaction is read-only and of one snapshot."""
+    engine = open_engine(url)
+    if engine.dialect.name == "mysql":
+        event.listen(engine, "connect", _only_read)
+    return engine
+
+
+def _only_read(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    cursor.execute("SET SESSION TRANSACTION READ ONLY")
+    cursor.close()
 
 
 def _begin_by_ourselves(connection: object, _record: object) -> None:

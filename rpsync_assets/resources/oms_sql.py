@@ -36,7 +36,24 @@ ORDER BY P.PRODUCT_ID
 """
 """Published on the store's Shopify, physical, not discontinued; one row per current UPCA and Shopify item."""
 
-UNREPORTED_SHIPMENTS = f"""
+PRODUCTS_OF_UPCAS = f"""
+SELECT GI.ID_VALUE AS upca, MIN(GI.PRODUCT_ID) AS product_id FROM GOOD_IDENTIFICATION GI
+WHERE GI.GOOD_IDENTIFICATION_TYPE_ID = 'UPCA' AND {_CURRENT.format(t="GI")}
+GROUP BY GI.ID_VALUE HAVING COUNT(DISTINCT GI.PRODUCT_ID) = 1
+"""
+
+_BOOKED = {
+    "order_completed": """
+    SELECT 1 FROM ORDER_STATUS B
+    WHERE B.ORDER_ID = T.ORDER_ID AND B.STATUS_ID = 'ORDER_COMPLETED' AND B.STATUS_DATETIME <= :booked_until""",
+    "fulfillment_history": """
+    SELECT 1 FROM ORDER_FULFILLMENT_HISTORY H
+    WHERE H.ORDER_ID = T.ORDER_ID AND H.CREATED_DATE <= :booked_until
+      AND (H.ORDER_ITEM_SEQ_ID IS NULL OR H.ORDER_ITEM_SEQ_ID = T.ORDER_ITEM_SEQ_ID)
+      AND (H.SHIPMENT_ID IS NULL OR T.SHIPMENT_ID IS NULL OR H.SHIPMENT_ID = T.SHIPMENT_ID)""",
+}
+
+_UNREPORTED_SHIPMENTS = f"""
 WITH STORE_FACILITY AS (
   SELECT DISTINCT PSF.FACILITY_ID FROM PRODUCT_STORE_FACILITY PSF WHERE PSF.PRODUCT_STORE_ID = :store
 ), CURRENT_UPCA AS (
@@ -44,18 +61,24 @@ WITH STORE_FACILITY AS (
   FROM GOOD_IDENTIFICATION GI WHERE GI.GOOD_IDENTIFICATION_TYPE_ID = 'UPCA' AND {_CURRENT.format(t="GI")}
   GROUP BY GI.PRODUCT_ID
 ), ISSUED AS (
-  SELECT II.FACILITY_ID, II.PRODUCT_ID, I.ORDER_ID, I.ORDER_ITEM_SEQ_ID, I.ISSUED_DATE_TIME AS ISSUED_AT,
-         I.QUANTITY - COALESCE(I.CANCEL_QUANTITY, 0) AS UNITS, 'issuance' AS EVIDENCE
+  SELECT COALESCE(II.FACILITY_ID, SG.FACILITY_ID) AS FACILITY_ID, COALESCE(II.PRODUCT_ID, OI.PRODUCT_ID) AS PRODUCT_ID,
+         I.ORDER_ID, I.ORDER_ITEM_SEQ_ID, I.SHIPMENT_ID, I.ISSUED_DATE_TIME AS ISSUED_AT,
+         I.QUANTITY - CASE WHEN I.CANCELLED_DATE_TIME > :issued_until THEN 0 ELSE COALESCE(I.CANCEL_QUANTITY, 0) END
+           AS UNITS, 'issuance' AS EVIDENCE
   FROM ITEM_ISSUANCE I
-  JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = I.INVENTORY_ITEM_ID
-  WHERE I.ISSUED_DATE_TIME <= :snapshot_at
+  LEFT JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = I.INVENTORY_ITEM_ID
+  LEFT JOIN ORDER_ITEM OI ON OI.ORDER_ID = I.ORDER_ID AND OI.ORDER_ITEM_SEQ_ID = I.ORDER_ITEM_SEQ_ID
+  LEFT JOIN ORDER_ITEM_SHIP_GROUP SG
+    ON SG.ORDER_ID = I.ORDER_ID AND SG.SHIP_GROUP_SEQ_ID = COALESCE(I.SHIP_GROUP_SEQ_ID, OI.SHIP_GROUP_SEQ_ID)
+  WHERE I.ISSUED_DATE_TIME <= :issued_until
   UNION ALL
-  SELECT SG.FACILITY_ID, OI.PRODUCT_ID, OI.ORDER_ID, OI.ORDER_ITEM_SEQ_ID, MAX(S.STATUS_DATETIME) AS ISSUED_AT,
+  SELECT SG.FACILITY_ID, OI.PRODUCT_ID, OI.ORDER_ID, OI.ORDER_ITEM_SEQ_ID, NULL AS SHIPMENT_ID,
+         MAX(S.STATUS_DATETIME) AS ISSUED_AT,
          OI.QUANTITY - COALESCE(OI.CANCEL_QUANTITY, 0) AS UNITS, 'item_completed' AS EVIDENCE
   FROM ORDER_STATUS S
   JOIN ORDER_ITEM OI ON OI.ORDER_ID = S.ORDER_ID AND OI.ORDER_ITEM_SEQ_ID = S.ORDER_ITEM_SEQ_ID
   JOIN ORDER_ITEM_SHIP_GROUP SG ON SG.ORDER_ID = OI.ORDER_ID AND SG.SHIP_GROUP_SEQ_ID = OI.SHIP_GROUP_SEQ_ID
-  WHERE S.STATUS_ID = 'ITEM_COMPLETED' AND S.STATUS_DATETIME <= :snapshot_at
+  WHERE S.STATUS_ID = 'ITEM_COMPLETED' AND S.STATUS_DATETIME <= :issued_until
     AND NOT EXISTS (SELECT 1 FROM ITEM_ISSUANCE X
                     WHERE X.ORDER_ID = OI.ORDER_ID AND X.ORDER_ITEM_SEQ_ID = OI.ORDER_ITEM_SEQ_ID)
   GROUP BY SG.FACILITY_ID, OI.PRODUCT_ID, OI.ORDER_ID, OI.ORDER_ITEM_SEQ_ID, OI.QUANTITY, OI.CANCEL_QUANTITY
@@ -72,22 +95,25 @@ JOIN PRODUCT_TYPE PT ON PT.PRODUCT_TYPE_ID = P.PRODUCT_TYPE_ID AND PT.IS_PHYSICA
 LEFT JOIN CURRENT_UPCA U ON U.PRODUCT_ID = T.PRODUCT_ID
 WHERE OH.ORDER_TYPE_ID = 'SALES_ORDER' AND COALESCE(OH.SALES_CHANNEL_ENUM_ID, '') <> 'POS_SALES_CHANNEL'
   AND T.UNITS > 0
-  AND NOT EXISTS (SELECT 1 FROM ORDER_STATUS B WHERE B.ORDER_ID = T.ORDER_ID AND B.STATUS_ID = 'ORDER_COMPLETED'
-                  AND B.STATUS_DATETIME <= :booked_until)
+  AND NOT EXISTS ({{booked}})
 ORDER BY T.FACILITY_ID, T.PRODUCT_ID, T.ORDER_ID, T.ORDER_ITEM_SEQ_ID, T.ISSUED_AT
 """
-"""U0 of design.md section 5: units issued at or before the snapshot, at the facility they left, for sales orders that
-Retail Pro had not booked then.
+UNREPORTED_SHIPMENTS = {by: _UNREPORTED_SHIPMENTS.format(booked=booked) for by, booked in _BOOKED.items()}
+"""U0 of design.md section 5, by what tells the store's Retail Pro of a shipment: units issued at or before the
+snapshot (``:issued_until``), at the facility they left, for sales orders that Retail Pro had not booked then.
 
-Issued: what ITEM_ISSUANCE says, less its cancelled quantity; for a line without any issuance, ITEM_COMPLETED less its
-cancelled quantity, at its ship group's facility. Booked: by the ORDER_COMPLETED moment in the history, never by the
-header's status of now, so an order that completes between snapshot and query still counts, and a cancelled header does
-not un-ship a unit. POS-channel orders (Send-Sale) are Retail Pro's own; digital products never left a shelf.
+Issued: what ITEM_ISSUANCE says, less what was cancelled of it by then (a later cancellation is a movement of its own,
+in L); for a line without any issuance, ITEM_COMPLETED less its cancelled quantity, at its ship group's facility.
+Booked: by the ORDER_COMPLETED moment in the history, never by the header's status of now, so an order that completes
+between snapshot and query still counts, and a cancelled header does not un-ship a unit; or, line by line, by
+ORDER_FULFILLMENT_HISTORY, HotWax's own marker of what was sent (domain.md 0.4). POS-channel orders (Send-Sale) are
+Retail Pro's own; digital products never left a shelf.
 """
 
 STOCK = f"""
 SELECT PF.PRODUCT_ID AS product_id, PF.FACILITY_ID AS facility_id,
-       COALESCE(II.QUANTITY_ON_HAND_TOTAL, 0) AS quantity_on_hand,
+       COALESCE((SELECT SUM(II.QUANTITY_ON_HAND_TOTAL) FROM INVENTORY_ITEM II
+                 WHERE II.FACILITY_ID = PF.FACILITY_ID AND II.PRODUCT_ID = PF.PRODUCT_ID), 0) AS quantity_on_hand,
        COALESCE(PF.LAST_INVENTORY_COUNT, 0) AS available_to_promise,
        PF.MINIMUM_STOCK AS minimum_stock, PF.COMPUTED_LAST_INVENTORY_COUNT AS after_safety_stock,
        PF.ALLOW_BROKERING AS allow_brokering,
@@ -106,7 +132,6 @@ FROM (
   GROUP BY F.FACILITY_ID
 ) M
 JOIN PRODUCT_FACILITY PF ON PF.FACILITY_ID = M.FACILITY_ID
-LEFT JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = PF.INVENTORY_ITEM_ID
 WHERE PF.PRODUCT_ID IN (SELECT SSP.PRODUCT_ID FROM SHOPIFY_SHOP SS
                         JOIN SHOPIFY_SHOP_PRODUCT SSP ON SSP.SHOP_ID = SS.SHOP_ID WHERE SS.PRODUCT_STORE_ID = :store)
 """
@@ -135,6 +160,22 @@ GROUP BY OI.PRODUCT_ID
 """Ordered and waiting in virtual facilities. HotWax's own query does not subtract CANCEL_QUANTITY here (domain.md 2.3);
 neither do we, so that our number is its number."""
 
+PREORDER_DEMAND = f"""
+SELECT OI.PRODUCT_ID AS product_id, SUM(OI.QUANTITY) AS units
+FROM ORDER_HEADER OH
+JOIN ORDER_ITEM OI ON OI.ORDER_ID = OH.ORDER_ID
+JOIN ORDER_ITEM_SHIP_GROUP SG ON SG.ORDER_ID = OI.ORDER_ID AND SG.SHIP_GROUP_SEQ_ID = OI.SHIP_GROUP_SEQ_ID
+JOIN FACILITY F ON F.FACILITY_ID = SG.FACILITY_ID AND F.FACILITY_TYPE_ID IN ('PRE_ORDER', 'BACKORDER')
+WHERE OH.ORDER_TYPE_ID = 'SALES_ORDER' AND OH.PRODUCT_STORE_ID = :store
+  AND OI.STATUS_ID NOT IN ('ITEM_CANCELLED', 'ITEM_COMPLETED', 'ITEM_REJECTED')
+  AND EXISTS (SELECT 1 FROM PRODUCT_STORE_SETTING PSS
+              WHERE PSS.PRODUCT_STORE_ID = :store AND PSS.SETTING_TYPE_ENUM_ID = 'HOLD_PRORD_PHYCL_INV'
+                AND UPPER(PSS.SETTING_VALUE) IN ('Y', 'TRUE') AND {_CURRENT.format(t="PSS")})
+GROUP BY OI.PRODUCT_ID
+"""
+"""Pre- and back-ordered units of a store that holds its physical inventory while there are any (domain.md 3.1, step 6);
+nothing for a store that does not."""
+
 RESERVES_INVENTORY = "SELECT RESERVE_INVENTORY AS reserves FROM PRODUCT_STORE WHERE PRODUCT_STORE_ID = :store"
 
 SHOPIFY_ITEMS = """
@@ -154,7 +195,7 @@ WHERE SS.PRODUCT_STORE_ID = :store AND SSL.SHOPIFY_LOCATION_ID IS NOT NULL
 POS_SALES = """
 SELECT II.FACILITY_ID AS facility_id, II.PRODUCT_ID AS product_id, D.QUANTITY_ON_HAND_DIFF AS quantity,
        D.EFFECTIVE_DATE AS event_at, D.CREATED_STAMP AS arrived_at,
-       D.INVENTORY_ITEM_DETAIL_SEQ_ID AS ledger_entry
+       D.INVENTORY_ITEM_DETAIL_SEQ_ID AS ledger_entry, D.DESCRIPTION AS remark
 FROM INVENTORY_ITEM_DETAIL D
 JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = D.INVENTORY_ITEM_ID
 WHERE D.REASON_ENUM_ID = 'POS_SALE' AND D.EFFECTIVE_DATE >= :day_start AND D.EFFECTIVE_DATE < :day_end
@@ -163,11 +204,13 @@ ORDER BY D.EFFECTIVE_DATE, D.INVENTORY_ITEM_DETAIL_SEQ_ID
 """
 
 IMPORT_LOG = """
-SELECT L.LOG_ID AS log_id, L.STATUS_ID AS status, L.FINISH_DATE_TIME AS finished_at,
+SELECT L.LOG_ID AS log_id, L.STATUS_ID AS status, COALESCE(L.START_DATE_TIME, L.CREATED_DATE) AS started_at,
+       L.FINISH_DATE_TIME AS finished_at,
        COALESCE(L.TOTAL_RECORD_COUNT, 0) AS total_rows, COALESCE(L.FAILED_RECORD_COUNT, 0) AS failed_rows
 FROM DATA_MANAGER_LOG L
-JOIN DATA_MANAGER_CONTENT C ON C.LOG_CONTENT_ID = L.UPLOAD_FILE_CONTENT_ID
-WHERE C.FILE_NAME = :file_name
+LEFT JOIN DATA_MANAGER_CONTENT C ON C.LOG_CONTENT_ID = L.UPLOAD_FILE_CONTENT_ID
+WHERE C.FILE_NAME = :file_name OR L.REMOTE_FILE_PATH = :file_name
+   OR SUBSTR(L.REMOTE_FILE_PATH, -:path_length) = :path_end
 ORDER BY L.CREATED_DATE DESC, L.LOG_ID DESC
 """
 """What the OMS says about a delivered file, newest import first."""
@@ -193,21 +236,34 @@ WHERE V.LOG_ID = :log_id
 ORDER BY V.LINE_NUMBER
 """
 
-STOCK_OF_RESET = f"""
-SELECT R.FACILITY_ID AS facility_id, R.PRODUCT_ID AS product_id, R.PRODUCT_IDENT_VALUE AS upca,
-       R.EXTERNAL_QOH AS retail_pro_quantity, R.SNAPSHOT_DATE AS snapshot_at,
-       II.QUANTITY_ON_HAND_TOTAL AS quantity_on_hand,
-       COALESCE((SELECT SUM(D.QUANTITY_ON_HAND_DIFF) FROM INVENTORY_ITEM_DETAIL D
-                 WHERE D.INVENTORY_ITEM_ID = II.INVENTORY_ITEM_ID AND D.EFFECTIVE_DATE > R.SNAPSHOT_DATE
-                   AND {PHYSICAL_MOVEMENT.format(detail="D")}), 0) AS moved_since_snapshot
-FROM EXTERNAL_INVENTORY_RESET R
-JOIN INVENTORY_ITEM II ON II.FACILITY_ID = R.FACILITY_ID AND II.PRODUCT_ID = R.PRODUCT_ID
-WHERE R.LOG_ID = :log_id AND R.ROW_STATUS IN ('applied', 'unchanged')
-  AND NOT EXISTS (SELECT 1 FROM EXTERNAL_INVENTORY_RESET N
-                  WHERE N.FACILITY_ID = R.FACILITY_ID AND N.PRODUCT_ID = R.PRODUCT_ID
-                    AND N.ROW_STATUS IN ('applied', 'unchanged')
-                    AND (N.SNAPSHOT_DATE > R.SNAPSHOT_DATE
-                         OR (N.SNAPSHOT_DATE = R.SNAPSHOT_DATE AND N.GENERATION > R.GENERATION)))
-ORDER BY R.FACILITY_ID, R.PRODUCT_IDENT_VALUE
+_OF_STORE = (
+    "II.FACILITY_ID IN (SELECT PSF.FACILITY_ID FROM PRODUCT_STORE_FACILITY PSF WHERE PSF.PRODUCT_STORE_ID = :store)"
+)
+
+COUNTS = f"""
+SELECT II.FACILITY_ID AS facility_id, II.PRODUCT_ID AS product_id,
+       SUM(COALESCE(II.QUANTITY_ON_HAND_TOTAL, 0)) AS quantity_on_hand,
+       SUM(COALESCE(II.AVAILABLE_TO_PROMISE_TOTAL, 0)) AS available_to_promise
+FROM INVENTORY_ITEM II WHERE {_OF_STORE}
+GROUP BY II.FACILITY_ID, II.PRODUCT_ID
 """
-"""For each key whose newest accepted reset row is this import's: both systems' counts, and what moved since."""
+"""What the OMS believes to lie on each shelf of a store; a key may have several inventory items."""
+
+MOVEMENTS = f"""
+SELECT II.FACILITY_ID AS facility_id, II.PRODUCT_ID AS product_id, D.EFFECTIVE_DATE AS event_at,
+       SUM(D.QUANTITY_ON_HAND_DIFF) AS units
+FROM INVENTORY_ITEM_DETAIL D
+JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = D.INVENTORY_ITEM_ID
+WHERE D.EFFECTIVE_DATE > :since AND {PHYSICAL_MOVEMENT.format(detail="D")} AND {_OF_STORE}
+GROUP BY II.FACILITY_ID, II.PRODUCT_ID, D.EFFECTIVE_DATE
+"""
+"""L of design.md section 5, by moment: goods that really came to or left a store's shelves."""
+
+CORRECTIONS = f"""
+SELECT II.FACILITY_ID AS facility_id, II.PRODUCT_ID AS product_id, SUM(D.QUANTITY_ON_HAND_DIFF) AS units
+FROM INVENTORY_ITEM_DETAIL D
+JOIN INVENTORY_ITEM II ON II.INVENTORY_ITEM_ID = D.INVENTORY_ITEM_ID
+WHERE D.REASON_ENUM_ID = :reason AND D.EFFECTIVE_DATE >= :start_at AND D.EFFECTIVE_DATE <= :end_at AND {_OF_STORE}
+GROUP BY II.FACILITY_ID, II.PRODUCT_ID
+"""
+"""What an import of HotWax's wrote to its ledger; a row that agreed already left nothing there."""

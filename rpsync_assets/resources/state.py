@@ -14,7 +14,9 @@ from typing import Literal
 
 import polars as pl
 from sqlalchemy import (
+    DDL,
     Column,
+    ColumnElement,
     Date,
     DateTime,
     Engine,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     insert,
+    inspect,
     or_,
     select,
     update,
@@ -72,9 +75,27 @@ _accepted = Table(
     Column("generation", Integer, nullable=False),
     Column("business_date", Date, nullable=False),
     Column("log_id", String(40), nullable=False),
-    # The generation of the variance that settled this row; empty while one is due.
+    # When its variance went out, or none was needed; empty while one is due.
     Column("settled_at", DateTime),
+    # When the OMS imported it, and when we learnt of that (or, later, that it owes a variance once more).
+    Column("imported_at", DateTime),
+    Column("accepted_at", DateTime),
 )
+
+
+_TABLES = (_deliveries, _accepted)
+_MOMENT = pl.Datetime("us", "UTC")
+
+ACCEPTED_SCHEMA = {
+    "facility_id": pl.String,
+    "product_id": pl.String,
+    "upca": pl.String,
+    "quantity": pl.Int64,
+    "snapshot_at": _MOMENT,
+    "generation": pl.Int64,
+    "log_id": pl.String,
+    "imported_at": _MOMENT,
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +136,7 @@ class State:
         """The open database; file and tables are made on first use, not when the code location loads."""
         engine = open_engine(self.url, create=True)
         _metadata.create_all(engine)
+        _add_new_columns(engine)
         return engine
 
     def generation_of(self, store: str, day: date, digest: str) -> int:
@@ -198,32 +220,49 @@ class State:
                 .values(delivered_at=_naive(at))
             )
 
+    def newest_variance(self, store: str) -> Delivery | None:
+        """The variance file of a store that went out last."""
+        query = (
+            select(_deliveries)
+            .where(
+                _deliveries.c.product_store == store,
+                _deliveries.c.kind == "variance",
+                _deliveries.c.delivered_at.is_not(None),
+            )
+            .order_by(_deliveries.c.delivered_at.desc(), _deliveries.c.id.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        return None if row is None else _delivery(dict(row))
+
     def accept(self, store: str, day: date, rows: pl.DataFrame) -> None:
-        """Remember accepted reset rows; a row only replaces one of an older snapshot, or of an older generation of it.
+        """Remember accepted reset rows.
+
+        A row replaces one of an older snapshot, of an older generation of it, or of an earlier import of the same file:
+        a reset that is imported again (by a person at HotWax) has put back what its variance took out. A row that
+        replaces another owes a variance.
 
         Args:
             store: the product store.
             day: the business date of the receipt.
-            rows: ``facility_id``, ``product_id``, ``upca``, ``quantity``, ``snapshot_at``, ``generation``, ``log_id``.
+            rows: ``facility_id``, ``product_id``, ``upca``, ``quantity``, ``snapshot_at``, ``generation``, ``log_id``,
+                ``imported_at``.
         """
         if rows.is_empty():
             return
         dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(_accepted)
         new = statement.excluded
+        same_snapshot = new.snapshot_at == _accepted.c.snapshot_at
         newer = or_(
             new.snapshot_at > _accepted.c.snapshot_at,
-            and_(new.snapshot_at == _accepted.c.snapshot_at, new.generation > _accepted.c.generation),
+            and_(same_snapshot, new.generation > _accepted.c.generation),
+            and_(same_snapshot, new.generation == _accepted.c.generation, new.log_id != _accepted.c.log_id),
         )
-        changed = {
-            column.name: new[column.name]
-            for column in _accepted.c
-            if not column.primary_key and column.name != "settled_at"
-        }
+        changed = {column.name: new[column.name] for column in _accepted.c if not column.primary_key}
         statement = statement.on_conflict_do_update(
-            index_elements=[column.name for column in _accepted.primary_key],
-            set_={**changed, "settled_at": None},
-            where=newer,
+            index_elements=[column.name for column in _accepted.primary_key], set_=changed, where=newer
         )
         values = rows.select(
             pl.lit(store).alias("product_store"),
@@ -236,38 +275,42 @@ class State:
             pl.lit(day).alias("business_date"),
             "log_id",
             pl.lit(None, dtype=pl.Datetime).alias("settled_at"),
+            pl.col("imported_at").dt.replace_time_zone(None),
+            pl.lit(_naive(datetime.now(UTC)), dtype=pl.Datetime).alias("accepted_at"),
         ).to_dicts()
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(statement, values)
 
+    def accepted(self, store: str, log_ids: Sequence[str]) -> pl.DataFrame:
+        """The accepted rows of these imports that no newer count has replaced: ``ACCEPTED_SCHEMA``."""
+        return self._accepted_where(_accepted.c.product_store == store, _accepted.c.log_id.in_(log_ids))
+
     def accepted_without_variance(self, store: str, day: date) -> pl.DataFrame:
-        """The accepted rows of a day, of any generation, whose variance is still due.
+        """The accepted rows of a day, of any generation, whose variance is still due: ``ACCEPTED_SCHEMA``.
 
         A newer reset of a key has replaced its row here, so an older pending variance is void by construction.
         """
-        columns = ("facility_id", "product_id", "upca", "quantity", "snapshot_at", "generation")
-        query = select(*(_accepted.c[name] for name in columns)).where(
-            _accepted.c.product_store == store,
-            _accepted.c.business_date == day,
-            _accepted.c.settled_at.is_(None),
+        return self._accepted_where(
+            _accepted.c.product_store == store, _accepted.c.business_date == day, _accepted.c.settled_at.is_(None)
         )
-        with self.engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return pl.DataFrame(
-            [tuple(row) for row in rows],
-            orient="row",
-            schema={
-                "facility_id": pl.String,
-                "product_id": pl.String,
-                "upca": pl.String,
-                "quantity": pl.Int64,
-                "snapshot_at": pl.Datetime("us"),
-                "generation": pl.Int64,
-            },
-        ).with_columns(pl.col("snapshot_at").dt.replace_time_zone("UTC"))
 
-    def settle(self, store: str, day: date, generation: int, at: datetime) -> None:
-        """The variance of a reset went out (or none was due): its rows and older ones of the day owe nothing more."""
+    def _accepted_where(self, *conditions: ColumnElement[bool]) -> pl.DataFrame:
+        query = select(*(_accepted.c[name] for name in ACCEPTED_SCHEMA)).where(*conditions)
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query).all()]
+        moments = [name for name, kind in ACCEPTED_SCHEMA.items() if kind == _MOMENT]
+        schema = {**ACCEPTED_SCHEMA, **dict.fromkeys(moments, pl.Datetime("us"))}
+        return pl.DataFrame(rows, orient="row", schema=schema).with_columns(pl.col(moments).dt.replace_time_zone("UTC"))
+
+    def settle(self, store: str, day: date, generation: int, *, taken_at: datetime) -> None:
+        """The variance of a reset went out, or none was due: its rows and older ones of the day owe nothing more.
+
+        Args:
+            store: the product store.
+            day: the business date.
+            generation: the generation of the reset.
+            taken_at: when the variance was made; a row that came to owe one after that is not in it.
+        """
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(
                 update(_accepted)
@@ -276,9 +319,38 @@ class State:
                     _accepted.c.business_date == day,
                     _accepted.c.generation <= generation,
                     _accepted.c.settled_at.is_(None),
+                    or_(_accepted.c.accepted_at.is_(None), _accepted.c.accepted_at <= _naive(taken_at)),
                 )
-                .values(settled_at=_naive(at))
+                .values(settled_at=_naive(datetime.now(UTC)))
             )
+
+    def owe_again(self, store: str, day: date, keys: Sequence[tuple[str, str]]) -> None:
+        """The OMS refused the variance of these keys (facility and product): they owe it still."""
+        now = _naive(datetime.now(UTC))
+        with self.engine.execution_options(writes=True).begin() as connection:
+            for facility_id, product_id in keys:
+                connection.execute(
+                    update(_accepted)
+                    .where(
+                        _accepted.c.product_store == store,
+                        _accepted.c.business_date == day,
+                        _accepted.c.facility_id == facility_id,
+                        _accepted.c.product_id == product_id,
+                        _accepted.c.settled_at.is_not(None),
+                    )
+                    .values(settled_at=None, accepted_at=now)
+                )
+
+
+def _add_new_columns(engine: Engine) -> None:
+    """A state database of an earlier version gets the columns that were added since; they are nullable."""
+    there = {table.name: {column["name"] for column in inspect(engine).get_columns(table.name)} for table in _TABLES}
+    missing = [(table, column) for table in _TABLES for column in table.c if column.name not in there[table.name]]
+    if missing:
+        with engine.execution_options(writes=True).begin() as connection:
+            for table, column in missing:
+                kind = column.type.compile(engine.dialect)
+                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _naive(moment: datetime) -> datetime:

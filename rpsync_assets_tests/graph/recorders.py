@@ -117,9 +117,9 @@ class DyingState(State):
         self._die("accept")
         super().accept(store, day, rows)
 
-    def settle(self, store: str, day: date, generation: int, at: datetime) -> None:
+    def settle(self, store: str, day: date, generation: int, *, taken_at: datetime) -> None:
         self._die("settle")
-        super().settle(store, day, generation, at)
+        super().settle(store, day, generation, taken_at=taken_at)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,17 @@
-"""A small OMS on a real SQLite file, and short ways to fill and read it; shared by the tests of two rooms."""
+"""A small OMS on a real database, and short ways to fill and read it; shared by the tests of two rooms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, Table, insert, text
 
 from rpsync_assets.oms import tables
-from rpsync_assets.resources.databases import open_engine
-from rpsync_assets.resources.oms import OmsReader
+from rpsync_assets.resources.databases import open_engine, open_replica
+from rpsync_assets.resources.oms_reader import OmsReader
 
 T0 = datetime(2026, 3, 10, 5, 30, tzinfo=UTC)
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
@@ -29,12 +30,24 @@ def naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
+@cache
+def _replica(url: str) -> Engine:
+    return open_replica(url)
+
+
 class Books:
     """An OMS with facilities F1 (code S1), F2 (S2), a queue ``_NA_``, and products A, B, C with UPCAs 111, 222, 333."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine: Engine = open_engine(f"sqlite:///{folder / 'oms.sqlite'}", create=True)
-        tables.metadata.create_all(self.engine)
+    def __init__(self, where: Path | Engine) -> None:
+        """In a new SQLite file below a folder, or in a database whose tables stand empty (the fixture ``mariadb``)."""
+        self.engine: Engine
+        if isinstance(where, Path):
+            self.engine = self.replica = open_engine(f"sqlite:///{where / 'oms.sqlite'}", create=True)
+            tables.metadata.create_all(self.engine)
+        else:
+            self.engine = where
+            # The graph reads HotWax's database in transactions that cannot write; so do the tests of its questions.
+            self.replica = _replica(where.url.render_as_string(hide_password=False))
         self._numbers = iter(range(1, 10**6))
         self.add(
             tables.facility_type,
@@ -143,7 +156,7 @@ class Books:
     @contextmanager
     def reader(self, now: datetime = NOW) -> Iterator[OmsReader]:
         """The questions of the graph, asked at a moment."""
-        with self.engine.begin() as connection:
+        with self.replica.begin() as connection:
             yield OmsReader(connection, now)
 
 

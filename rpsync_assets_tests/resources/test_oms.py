@@ -1,7 +1,11 @@
-"""What the graph asks the OMS: above all, what Retail Pro had not been told of at a snapshot."""
+"""What the graph asks the OMS: above all, what Retail Pro had not been told of at a snapshot.
+
+Every question is asked of SQLite (the embedded OMS) and of MariaDB (a replica of HotWax's).
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,13 +16,23 @@ from rpsync_assets.oms import tables
 from rpsync_assets.oms.import_log import ImportFile, log_refused
 from rpsync_assets.oms.imports import RESET_CONFIG, import_reset
 from rpsync_assets.resources.databases import open_engine
+from rpsync_assets.resources.oms import EmbeddedOms
+from rpsync_assets.resources.oms_reader import ImportLog, Told
+from rpsync_assets.resources.state import Delivery
 from rpsync_assets_tests.oms.books import LONG_AGO, NOW, T0, Books, at, reset_csv
 
-NO_LAG = timedelta(0)
+NO_LAG = Told("order_completed", timedelta(0))
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def books(request: pytest.FixtureRequest, tmp_path: Path) -> Books:
+    """On each kind of database."""
+    return Books(tmp_path if request.param == "sqlite" else request.getfixturevalue("mariadb"))
 
 
 @pytest.fixture
-def books(tmp_path: Path) -> Books:
+def embedded(tmp_path: Path) -> Books:
+    """Where the embedded importer runs."""
     return Books(tmp_path)
 
 
@@ -40,7 +54,14 @@ class Order:
         self.books.add(tables.order_item, {**line, **counts})
         return self
 
-    def issued(self, units: float, moment: datetime, facility: str = "F1", cancelled: float | None = None) -> "Order":
+    def issued(
+        self,
+        units: float,
+        moment: datetime,
+        facility: str = "F1",
+        cancelled: float | None = None,
+        cancelled_at: datetime | None = None,
+    ) -> "Order":
         item = self.books.ask(
             "SELECT INVENTORY_ITEM_ID FROM INVENTORY_ITEM WHERE FACILITY_ID = :f AND PRODUCT_ID = :p",
             f=facility,
@@ -49,7 +70,8 @@ class Order:
         item_id = item[0][0] if item else self.books.stock(facility, self.product, 10)
         row = {"ITEM_ISSUANCE_ID": self.books.number("IS"), "ORDER_ID": self.order_id, "ORDER_ITEM_SEQ_ID": "01"}
         amount = {"ISSUED_DATE_TIME": moment, "QUANTITY": units, "CANCEL_QUANTITY": cancelled}
-        self.books.add(tables.item_issuance, {**row, "INVENTORY_ITEM_ID": item_id, **amount})
+        row |= {"INVENTORY_ITEM_ID": item_id, "CANCELLED_DATE_TIME": cancelled_at}
+        self.books.add(tables.item_issuance, {**row, **amount})
         return self
 
     def became(self, status: str, moment: datetime, line: str | None = None) -> "Order":
@@ -61,10 +83,10 @@ class Order:
 Found = list[tuple[str, str, int, str]]
 
 
-def unreported(books: Books, lag: timedelta = NO_LAG, snapshot: datetime = T0) -> Found:
+def unreported(books: Books, told: Told = NO_LAG, snapshot: datetime = T0) -> Found:
     """Facility, product, units, evidence."""
     with books.reader() as reader:
-        found = reader.unreported_shipments("US", [snapshot], lag)
+        found = reader.unreported_shipments("US", [snapshot], told)
     assert found.schema == UNREPORTED_SCHEMA
     return found.select("facility_id", "product_id", "quantity", "evidence").rows()
 
@@ -93,6 +115,33 @@ def test_what_was_cancelled_of_an_issuance_came_back(books: Books, cancelled: fl
     assert unreported(books) == ([("F1", "A", left, "issuance")] if left else [])
 
 
+@pytest.mark.parametrize(("cancelled_at", "left"), [(-30, 2), (0, 2), (1, 3)])
+def test_what_was_cancelled_after_the_snapshot_had_left_then(books: Books, cancelled_at: int, left: int) -> None:
+    Order(books, 3).issued(3, at(-60), cancelled=1, cancelled_at=at(cancelled_at))
+    assert unreported(books) == [("F1", "A", left, "issuance")]
+
+
+@pytest.mark.parametrize(
+    ("line", "sent", "counted"), [("01", -30, False), (None, -30, False), ("02", -30, True), ("01", 1, True)]
+)
+def test_a_store_may_count_until_the_fulfillment_history_says_sent(
+    books: Books, line: str | None, sent: int, counted: bool
+) -> None:
+    order = Order(books).issued(1, at(-60)).became("ORDER_COMPLETED", at(-50))
+    row = {"FULFILLMENT_LOG_ID": "1", "ORDER_ID": order.order_id, "ORDER_ITEM_SEQ_ID": line, "CREATED_DATE": at(sent)}
+    books.add(tables.order_fulfillment_history, row)
+    assert bool(unreported(books, Told("fulfillment_history", timedelta(0)))) is counted
+
+
+def test_an_import_needs_what_left_until_it_of_orders_not_booked_at_the_snapshot(books: Books) -> None:
+    Order(books).issued(1, at(-60)).became("ORDER_COMPLETED", at(10))
+    Order(books).issued(2, at(30))
+    Order(books).issued(4, at(61))
+    with books.reader() as reader:
+        found = reader.unreported_shipments("US", [T0], NO_LAG, issued_until=at(60))
+    assert sorted(found["quantity"].to_list()) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("completed", "lag", "counted"),
     [
@@ -107,7 +156,7 @@ def test_what_was_cancelled_of_an_issuance_came_back(books: Books, cancelled: fl
 def test_an_order_counts_until_retail_pro_booked_it(books: Books, completed: int, lag: int, counted: bool) -> None:
     """Judged by the status history plus the invoice lag, never by the header of now."""
     Order(books, STATUS_ID="ORDER_COMPLETED").issued(1, at(-90)).became("ORDER_COMPLETED", at(completed))
-    assert bool(unreported(books, timedelta(minutes=lag))) is counted
+    assert bool(unreported(books, Told("order_completed", timedelta(minutes=lag)))) is counted
 
 
 def test_a_cancelled_header_does_not_unship_a_unit(books: Books) -> None:
@@ -268,6 +317,20 @@ def test_orders_waiting_in_queues_are_demand_and_others_are_not(books: Books) ->
         assert reader.stock("US", "WEB").queue_demand.rows() == [("A", 5)]
 
 
+@pytest.mark.parametrize(("value", "until", "held"), [("Y", None, 3), ("true", None, 3), ("N", None, 0), ("Y", -1, 0)])
+def test_pre_and_back_orders_are_told_to_a_store_that_holds_its_stock_for_them(
+    books: Books, value: str, until: int | None, held: int
+) -> None:
+    books.add(tables.facility, {"FACILITY_ID": "PRE", "FACILITY_TYPE_ID": "PRE_ORDER"})
+    setting = {"PRODUCT_STORE_ID": "US", "SETTING_TYPE_ENUM_ID": "HOLD_PRORD_PHYCL_INV", "FROM_DATE": LONG_AGO}
+    thru = None if until is None else at(until)
+    books.add(tables.product_store_setting, {**setting, "SETTING_VALUE": value, "THRU_DATE": thru})
+    Order(books, 3, ship_from="PRE").line("02", 4, status="ITEM_COMPLETED")
+    Order(books, 5, ship_from="F1")
+    with books.reader() as reader:
+        assert reader.stock("US", "WEB").preorder_demand.rows() == ([("A", held)] if held else [])
+
+
 @pytest.mark.parametrize(("flag", "reserves"), [("Y", True), ("N", False), (None, True)])
 def test_a_store_reserves_unless_it_says_no(books: Books, flag: str | None, reserves: bool) -> None:
     books.add(tables.product_store, {"PRODUCT_STORE_ID": "SV", "RESERVE_INVENTORY": flag})
@@ -296,42 +359,115 @@ def test_sales_of_a_day_are_those_with_an_event_time_in_it(books: Books) -> None
     assert sales.select("facility_id", "quantity", "event_at").rows() == [("F1", -2, T0), ("F1", 1, at(59))]
 
 
+# The ledger ----------------------------------------------------------------------------------------------------------
+def test_counts_of_a_key_are_summed_over_its_inventory_items(books: Books) -> None:
+    books.stock("F1", "A", 10, 7)
+    second = {"INVENTORY_ITEM_ID": "SECOND", "FACILITY_ID": "F1", "PRODUCT_ID": "A"}
+    books.add(tables.inventory_item, {**second, "QUANTITY_ON_HAND_TOTAL": 2, "AVAILABLE_TO_PROMISE_TOTAL": None})
+    with books.reader() as reader:
+        assert reader.counts("US").rows() == [("F1", "A", 12, 7)]
+        assert reader.counts("SV").height == 0
+
+
+def test_movements_are_goods_that_came_or_went_after_the_moment(books: Books) -> None:
+    item = books.stock("F1", "A", 10)
+    for minutes, units in ((0, -9), (1, -2), (1, -1), (2, 4)):
+        books.move(item, units, at(minutes))
+    for number, column in enumerate(("ITEM_ISSUANCE_ID", "RECEIPT_ID", "RETURN_ID")):
+        books.move(item, 1, at(10 + number), **{column: "X"})
+    for reason in ("VAR_EXT_RESET", "VAR_INTEGR", "VAR_MANUAL"):
+        books.move(item, -5, at(20), REASON_ENUM_ID=reason, PHYSICAL_INVENTORY_ID="X")
+    with books.reader() as reader:
+        found = reader.movements("US", T0).sort("event_at")
+    expected = [(1, -3), (2, 4), (10, 1), (11, 1), (12, 1)]
+    assert found.rows() == [("F1", "A", at(minutes), units) for minutes, units in expected]
+
+
+def test_corrections_are_what_one_reason_changed_in_a_span_with_both_its_ends(books: Books) -> None:
+    item = books.stock("F1", "A", 10)
+    for minutes in (-1, 0, 5, 10, 11):
+        books.move(item, -1, at(minutes), REASON_ENUM_ID="VAR_EXT_RESET")
+    books.move(item, -9, at(5), REASON_ENUM_ID="VAR_MANUAL")
+    with books.reader() as reader:
+        assert reader.corrections("US", "VAR_EXT_RESET", T0, at(10)).rows() == [("F1", "A", -3)]
+
+
 # Receipts -------------------------------------------------------------------------------------------------------------
-def test_an_import_that_is_not_there_or_was_refused_says_so(books: Books) -> None:
+def delivery(name: str = "a.csv") -> Delivery:
+    slot = {"product_store": "US", "business_date": T0.date(), "kind": "reset", "generation": 1, "part": 1, "parts": 1}
+    file = {"digest": "d", "file_name": name, "folder": "hotwax/reset-inventory", "rows": 2, "bytes": 9}
+    return Delivery(**slot, **file, snapshot_at=T0, run_id="r", host="h", taken_at=T0)  # type: ignore[arg-type]
+
+
+def oms_of(books: Books) -> EmbeddedOms:
+    return EmbeddedOms(str(books.engine.url), Path("reset"), Path("variance"))
+
+
+def log(books: Books, log_id: str, status: str, created: datetime = NOW, path: str | None = None, **more: Any) -> None:
+    """An import log as HotWax writes it; the file's name stands in its content, or only in its path."""
+    row = {"LOG_ID": log_id, "STATUS_ID": status, "CREATED_DATE": created, "REMOTE_FILE_PATH": path, **more}
+    books.add(tables.data_manager_log, {**row, "UPLOAD_FILE_CONTENT_ID": None if path else f"C{log_id}"})
+    if not path:
+        content = {"LOG_CONTENT_ID": f"C{log_id}", "LOG_ID": log_id, "FILE_NAME": "a.csv"}
+        books.add(tables.data_manager_content, content)
+
+
+def test_a_file_that_no_import_log_knows_is_not_there_yet(books: Books) -> None:
     with books.reader() as reader, pytest.raises(NotYetError, match="no entry in its import log"):
-        reader.finished_import("a.csv")
-    with books.engine.begin() as connection:
+        oms_of(books).import_of(reader, delivery())
+
+
+@pytest.mark.parametrize("status", ["SERVICE_PENDING", "SERVICE_QUEUED", "SERVICE_RUNNING"])
+def test_an_import_that_waits_or_runs_is_not_there_yet(books: Books, status: str) -> None:
+    log(books, "1", status)
+    with books.reader() as reader, pytest.raises(NotYetError, match=status):
+        oms_of(books).import_of(reader, delivery())
+
+
+@pytest.mark.parametrize("status", ["SERVICE_FAILED", "SERVICE_CRASHED", "SERVICE_CANCELLED"])
+def test_a_file_that_the_oms_gave_up_is_refused(books: Books, status: str) -> None:
+    log(books, "1", status)
+    with books.reader() as reader, pytest.raises(PermanentError, match=status):
+        oms_of(books).import_of(reader, delivery())
+
+
+@pytest.mark.parametrize("path", ["a.csv", "/home/x/hotwax/reset-inventory/a.csv"])
+def test_an_import_is_found_by_the_path_alone_and_says_its_counts_and_times(books: Books, path: str) -> None:
+    counts = {"TOTAL_RECORD_COUNT": 2, "FAILED_RECORD_COUNT": 1}
+    log(books, "1", "SERVICE_FINISHED", path=path, START_DATE_TIME=at(1), FINISH_DATE_TIME=at(2), **counts)
+    with books.reader() as reader:
+        assert oms_of(books).import_of(reader, delivery()) == ImportLog("1", "SERVICE_FINISHED", 2, 1, at(1), at(2))
+
+
+@pytest.mark.parametrize("other", ["/home/x/hotwax/reset-inventory/aa.csv", "xa.csv", "/home/a.csv/b.csv", "csv"])
+def test_a_file_whose_name_only_ends_alike_is_another(books: Books, other: str) -> None:
+    log(books, "1", "SERVICE_FINISHED", path=other)
+    with books.reader() as reader:
+        assert reader.import_logs("a.csv") == []
+
+
+def test_imports_of_a_file_come_newest_first_and_a_finished_one_stays_finished(books: Books) -> None:
+    for log_id, status, minutes in (
+        ("1", "SERVICE_FINISHED", 0),
+        ("2", "SERVICE_FAILED", 1),
+        ("3", "SERVICE_PENDING", 1),
+    ):
+        log(books, log_id, status, at(minutes))
+    with books.reader() as reader:
+        assert [found.log_id for found in reader.import_logs("a.csv")] == ["3", "2", "1"]
+        assert oms_of(books).import_of(reader, delivery()).log_id == "1"
+
+
+def test_the_embedded_importer_writes_logs_that_read_the_same(embedded: Books) -> None:
+    with embedded.engine.begin() as connection:
         log_refused(connection, ImportFile(RESET_CONFIG, "a.csv", b"x", NOW))
-    with books.reader() as reader, pytest.raises(PermanentError, match="SERVICE_FAILED"):
-        reader.finished_import("a.csv")
-    import_reset(books.engine, "a.csv", reset_csv(("F1", "111", 4), ("F9", "111", 4)), NOW + timedelta(minutes=1))
-    with books.reader() as reader:
-        log = reader.finished_import("a.csv")
-    assert (log.status, log.total_rows, log.failed_rows) == ("SERVICE_FINISHED", 2, 1)
-
-
-def test_an_import_that_is_still_running_is_not_there_yet(books: Books) -> None:
-    log = {"LOG_ID": "1", "UPLOAD_FILE_CONTENT_ID": "1", "STATUS_ID": "SERVICE_RUNNING", "CREATED_DATE": NOW}
-    books.add(tables.data_manager_log, log)
-    books.add(tables.data_manager_content, {"LOG_CONTENT_ID": "1", "LOG_ID": "1", "FILE_NAME": "a.csv"})
-    with books.reader() as reader, pytest.raises(NotYetError, match="SERVICE_RUNNING"):
-        reader.finished_import("a.csv")
-
-
-def test_both_systems_counts_of_a_reset_come_with_what_moved_since(books: Books) -> None:
-    item = books.stock("F1", "A", 12)
-    books.move(item, -1, at(30))
-    first = import_reset(books.engine, "reset_US_20260310_g1_1of1.csv", reset_csv(("F1", "111", 10)), NOW)
-    books.move(item, -2, at(240))
-    with books.reader() as reader:
-        found = reader.stock_of_reset([first.log_id])
-        assert reader.stock_of_reset([]).height == 0
-    columns = ("retail_pro_quantity", "quantity_on_hand", "moved_since_snapshot", "snapshot_at")
-    assert found.select(*columns).rows() == [(10, 7, -3, T0)]
-    newer = reset_csv(("F1", "111", 7), snapshot=at(300))
-    import_reset(books.engine, "reset_US_20260311_g1_1of1.csv", newer, at(360))
-    with books.reader() as reader:
-        assert reader.stock_of_reset([first.log_id]).height == 0
+    with embedded.reader() as reader, pytest.raises(PermanentError, match="SERVICE_FAILED"):
+        oms_of(embedded).import_of(reader, delivery())
+    later = NOW + timedelta(minutes=1)
+    import_reset(embedded.engine, "a.csv", reset_csv(("F1", "111", 4), ("F9", "111", 4)), later)
+    with embedded.reader() as reader:
+        done = oms_of(embedded).import_of(reader, delivery())
+    assert (done.status, done.total_rows, done.failed_rows) == ("SERVICE_FINISHED", 2, 1)
 
 
 # The database ---------------------------------------------------------------------------------------------------------

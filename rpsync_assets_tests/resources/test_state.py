@@ -90,9 +90,11 @@ def test_the_newest_reset_is_the_one_with_the_newest_counts(state: State) -> Non
 
 
 # Accepted rows --------------------------------------------------------------------------------------------------------
-def rows(quantity: int = 10, at: datetime = T0, generation: int = 1, products: str = "A") -> pl.DataFrame:
+def rows(
+    quantity: int = 10, at: datetime = T0, generation: int = 1, products: str = "A", log_id: str = "10000"
+) -> pl.DataFrame:
     return pl.DataFrame(
-        [("F1", product, f"upca-{product}", quantity, at, generation, "10000") for product in products],
+        [("F1", product, f"upca-{product}", quantity, at, generation, log_id, at) for product in products],
         schema={
             "facility_id": pl.String,
             "product_id": pl.String,
@@ -101,6 +103,7 @@ def rows(quantity: int = 10, at: datetime = T0, generation: int = 1, products: s
             "snapshot_at": pl.Datetime("us", "UTC"),
             "generation": pl.Int64,
             "log_id": pl.String,
+            "imported_at": pl.Datetime("us", "UTC"),
         },
         orient="row",
     )
@@ -124,7 +127,7 @@ def test_a_row_is_accepted_only_over_older_counts(state: State, minutes: int, ge
 
 def test_a_settled_row_owes_nothing_until_newer_counts_come(state: State) -> None:
     state.accept("US", DAY, rows())
-    state.settle("US", DAY, 1, NOW)
+    state.settle("US", DAY, 1, taken_at=datetime.now(UTC))
     assert pending(state) == []
     state.accept("US", DAY, rows())
     assert pending(state) == []
@@ -132,14 +135,44 @@ def test_a_settled_row_owes_nothing_until_newer_counts_come(state: State) -> Non
     assert pending(state) == [("A", 8, T0, 2)]
 
 
+def test_a_file_that_the_oms_imported_again_owes_its_variance_again(state: State) -> None:
+    """HotWax has no memory of names: a person who uploads the reset again puts back what the variance took out."""
+    state.accept("US", DAY, rows())
+    state.settle("US", DAY, 1, taken_at=datetime.now(UTC))
+    state.accept("US", DAY, rows(log_id="10007"))
+    assert pending(state) == [("A", 10, T0, 1)]
+    assert state.accepted("US", ["10000"]).is_empty()
+    assert state.accepted("US", ["10007"])["log_id"].to_list() == ["10007"]
+
+
+def test_a_variance_settles_only_the_rows_that_it_was_made_from(state: State) -> None:
+    state.accept("US", DAY, rows(products="AB"))
+    made_at = datetime.now(UTC)
+    state.settle("US", DAY, 1, taken_at=made_at)
+    state.owe_again("US", DAY, [("F1", "B")])
+    state.settle("US", DAY, 1, taken_at=made_at)
+    assert pending(state) == [("B", 10, T0, 1)]
+
+
+def test_a_state_database_of_an_earlier_version_gets_the_new_columns(state: State, tmp_path: Path) -> None:
+    state.accept("US", DAY, rows())
+    with state.engine.begin() as connection:
+        for column in ("accepted_at", "imported_at"):
+            connection.exec_driver_sql(f"ALTER TABLE accepted_rows DROP COLUMN {column}")
+    newer = State(state.url)
+    assert pending(newer) == [("A", 10, T0, 1)]
+    newer.settle("US", DAY, 1, taken_at=datetime.now(UTC))
+    assert pending(newer) == []
+
+
 def test_rows_of_two_generations_are_pending_together_and_settled_up_to_the_one_sent(state: State) -> None:
     state.accept("US", DAY, rows(products="AB"))
     state.accept("US", DAY, rows(5, at=T0 + timedelta(hours=1), generation=2, products="BC"))
     later = T0 + timedelta(hours=1)
     assert pending(state) == [("A", 10, T0, 1), ("B", 5, later, 2), ("C", 5, later, 2)]
-    state.settle("US", DAY, 1, NOW)
+    state.settle("US", DAY, 1, taken_at=datetime.now(UTC))
     assert pending(state) == [("B", 5, later, 2), ("C", 5, later, 2)]
-    state.settle("US", DAY, 2, NOW)
+    state.settle("US", DAY, 2, taken_at=datetime.now(UTC))
     assert pending(state) == []
 
 
@@ -149,7 +182,7 @@ def test_a_newer_days_reset_voids_what_the_older_day_still_owed(state: State) ->
     state.accept("US", tomorrow, rows(7, at=T0 + timedelta(days=1)))
     assert pending(state) == [("B", 10, T0, 1)]
     assert pending(state, tomorrow) == [("A", 7, T0 + timedelta(days=1), 1)]
-    state.settle("US", tomorrow, 1, NOW)
+    state.settle("US", tomorrow, 1, taken_at=datetime.now(UTC))
     assert pending(state) == [("B", 10, T0, 1)]
 
 

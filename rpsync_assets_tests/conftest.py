@@ -1,0 +1,27 @@
+"""Fixtures of every room: the services that a machine may lack (``services``)."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine
+
+from rpsync_assets.oms.tables import metadata
+from rpsync_assets_tests import services
+
+
+def pytest_configure() -> None:
+    services.required()
+
+
+@pytest.fixture(scope="session")
+def mariadb_tables() -> Iterator[Engine]:
+    """A database on a real MariaDB or MySQL with HotWax's tables, once per test process."""
+    with services.mysql_database(metadata) as engine:
+        yield engine
+
+
+@pytest.fixture
+def mariadb(mariadb_tables: Engine) -> Engine:
+    """The same, empty again for each test."""
+    services.empty(mariadb_tables, metadata)
+    return mariadb_tables

@@ -1,0 +1,93 @@
+"""A service that is away is a skip with a reason, or a failure where it is required: never a silent pass."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from rpsync_assets.oms import tables
+from rpsync_assets_tests import services
+
+ROOT = Path(__file__).parents[1]
+NOWHERE = "mysql+pymysql://root:geheim@127.0.0.1:1/"
+
+
+def pytest_says(tmp_path: Path, **environment: str) -> tuple[int, str]:
+    """The exit code and words of a pytest of its own with one test that needs a MariaDB."""
+    (tmp_path / "test_one.py").write_text("def test_one(mariadb):\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "rpsync_assets_tests.conftest", "-rs", "-q", str(tmp_path)]
+    ran = subprocess.run(
+        [*command, "-c", os.devnull, "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "300", services.REQUIRE: "", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def test_a_server_that_is_away_is_a_skip_that_says_what_to_set(tmp_path: Path) -> None:
+    code, said = pytest_says(tmp_path, RPSYNC_TEST_MYSQL_URL=NOWHERE)
+    assert (code, "1 skipped" in said) == (0, True), said
+    assert "MariaDB/MySQL is not reachable at mysql+pymysql://root:***@127.0.0.1:1/" in said
+    assert "set RPSYNC_TEST_MYSQL_URL" in said
+    assert "geheim" not in said
+
+
+def test_a_required_server_that_is_away_is_a_failure(tmp_path: Path) -> None:
+    code, said = pytest_says(tmp_path, RPSYNC_TEST_MYSQL_URL=NOWHERE, RPSYNC_TEST_REQUIRE="sshd, mysql")
+    assert (code, "1 error" in said) == (1, True), said
+    assert "RPSYNC_TEST_REQUIRE names mysql" in said
+    assert "geheim" not in said
+
+
+def test_a_required_service_that_nobody_knows_stops_the_tests(tmp_path: Path) -> None:
+    code, said = pytest_says(tmp_path, RPSYNC_TEST_REQUIRE="mysq")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "RPSYNC_TEST_REQUIRE names mysq; known are mysql" in said
+
+
+def test_the_gate_requires_the_server() -> None:
+    assert "export RPSYNC_TEST_REQUIRE=mysql" in (ROOT / ".ci/run").read_text()
+
+
+# The database of a test process ---------------------------------------------------------------------------------------
+def databases() -> set[str]:
+    server = create_engine(services.mysql_url())
+    with server.connect() as connection:
+        found = set(connection.scalars(text("SHOW DATABASES LIKE 'rpsync\\_test\\_%'")))
+    server.dispose()
+    return found
+
+
+def test_a_process_has_a_database_of_its_own_that_goes_with_it(mariadb: Engine) -> None:
+    assert mariadb.url.database is not None
+    assert mariadb.url.database.startswith(f"rpsync_test_{os.getpid()}_")
+    with services.mysql_database(tables.metadata) as engine:
+        assert set(inspect(engine).get_table_names()) == set(tables.metadata.tables)
+        assert {engine.url.database, mariadb.url.database} <= databases()
+    assert engine.url.database not in databases()
+
+
+def test_a_database_whose_process_was_killed_is_dropped_by_the_next(mariadb: Engine) -> None:
+    with mariadb.connect() as connection:
+        connection.execute(text("CREATE DATABASE rpsync_test_1_0123abcd"))
+        connection.execute(text("CREATE DATABASE rpsync_test_by_hand"))
+    with services.mysql_database(tables.metadata):
+        left = databases()
+    with mariadb.connect() as connection:
+        connection.execute(text("DROP DATABASE rpsync_test_by_hand"))
+    assert "rpsync_test_1_0123abcd" not in left
+    assert {"rpsync_test_by_hand", mariadb.url.database} <= left
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_no_test_sees_the_rows_of_another(mariadb: Engine, turn: int) -> None:
+    with mariadb.begin() as connection:
+        connection.execute(tables.product_store.insert().values(PRODUCT_STORE_ID="US"))
+        assert connection.scalar(text("SELECT COUNT(*) FROM PRODUCT_STORE")) == 1
