@@ -133,6 +133,7 @@ class Secrets(_Section):
     sftp_key_file: Path | None = None
     oms_database_url: SecretStr | None = None
     state_database_url: SecretStr | None = None
+    api_tokens: SecretStr | None = Field(default=None, description="name:sha256 pairs, made by rpsync oms token")
 
 
 class Settings(_Section):
@@ -223,7 +224,7 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    names = ("sftp_password", "sftp_key_file", "oms_database_url", "state_database_url")
+    names = ("sftp_password", "sftp_key_file", "oms_database_url", "state_database_url", "api_tokens")
     return {name: environ[variable] for name in names if (variable := f"RPSYNC_{name.upper()}") in environ}
 
 

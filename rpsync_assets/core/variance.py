@@ -149,14 +149,16 @@ def overwritten_without_ledger(
     )
 
 
-def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
+def variance_due(
+    unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The variance of one reset: minus the unreported units of each accepted key, plus what its import overwrote.
 
     Args:
         unreported: ``UNREPORTED_SCHEMA``, as of each snapshot that stands in ``accepted``.
         accepted: accepted rows that have no variance yet: ``facility_id``, ``product_id``, ``upca``, ``snapshot_at``,
             ``generation``; unique by facility and product.
-        window: ``WINDOW_SCHEMA``.
+        window: ``WINDOW_SCHEMA``; left out for an OMS whose import keeps what moved.
 
     Returns:
         ``VARIANCE_SCHEMA``, one row per key whose ``available_delta`` is not zero, sorted by facility and UPCA.
@@ -167,7 +169,7 @@ def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.Da
     )
     return (
         accepted.join(units, on=RESET_ROW, how="left")
-        .join(window, on=RESET_ROW, how="left")
+        .join(pl.DataFrame(schema=WINDOW_SCHEMA) if window is None else window, on=RESET_ROW, how="left")
         .with_columns(
             orders_part=-pl.col("units").fill_null(0),
             window_part=pl.col("window_part").fill_null(0),

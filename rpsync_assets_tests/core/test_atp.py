@@ -43,12 +43,14 @@ def sold(
     rules: tuple[tuple[str, int | None, str | None], ...] = (),
     demand: tuple[tuple[str, int], ...] = (),
     reserves: bool = True,
+    preorders: tuple[tuple[str, int], ...] = (),
 ) -> pl.DataFrame:
     found = online_atp(
         pl.DataFrame(list(stock), schema=STOCK_SCHEMA, orient="row"),
         pl.DataFrame(list(rules), schema=RULE_SCHEMA, orient="row"),
         pl.DataFrame(list(demand), schema=DEMAND_SCHEMA, orient="row"),
         reserves=reserves,
+        preorder_demand=pl.DataFrame(list(preorders), schema=DEMAND_SCHEMA, orient="row") if preorders else None,
     )
     assert found.schema == SCHEMA
     return found
@@ -162,6 +164,16 @@ def test_the_configuration_facility_can_switch_a_product_off(
     assert (row["sellable"], row["note"]) == (sellable, note)
 
 
+@pytest.mark.parametrize(("units", "left", "note"), [(0, 7, None), (1, 0, "held_for_preorders")])
+def test_a_store_that_holds_its_stock_for_preorders_sells_nothing_online_while_there_are_any(
+    units: int, left: int, note: str | None
+) -> None:
+    """Step 6 of HotWax's computation, HOLD_PRORD_PHYCL_INV; the shop itself still hands out what it has."""
+    found = sold(shelf(7), preorders=(("P", units),))
+    assert (channel(found)["sellable"], channel(found)["note"]) == (left, note)
+    assert at(found, "F1")["sellable"] == 7
+
+
 def test_rules_and_demand_of_products_without_stock_make_no_rows() -> None:
     """A key that the OMS never had is left untouched at Shopify."""
     found = sold(shelf(1), rules=(("NEVER", 1, None),), demand=(("NEVER", 2),))
@@ -175,7 +187,7 @@ def test_products_do_not_share_anything() -> None:
 
 
 def test_every_note_is_explained() -> None:
-    assert set(NOTES) == {"left_channel", "negative_sum", "channel_off"}
+    assert set(NOTES) == {"left_channel", "negative_sum", "channel_off", "held_for_preorders"}
 
 
 SHELVES = st.lists(

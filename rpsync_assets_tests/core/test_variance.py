@@ -9,6 +9,8 @@ from rpsync_assets.core.variance import (
     UNREPORTED_SCHEMA,
     VARIANCE_SCHEMA,
     compare_with_retail_pro,
+    overwritten,
+    overwritten_without_ledger,
     to_csv,
     variance_due,
 )
@@ -47,7 +49,7 @@ def test_only_items_of_the_accepted_reset_are_deducted() -> None:
         unreported(("NY", "A", 2, "O1"), ("NY", "B", 2, "O1"), ("NASHVILLE", "A", 1, "O2")),
         accepted(("NY", "A", "2050000163913"), ("NY", "C", "8720116122558")),
     )
-    assert due.rows() == [("NY", "A", "2050000163913", -2, 1, T0, 1)]
+    assert due.rows() == [("NY", "A", "2050000163913", -2, -2, 0, 1, T0, 1)]
     assert due.schema == VARIANCE_SCHEMA
 
 
@@ -103,26 +105,38 @@ def test_the_file_is_spelled_as_the_sample_of_the_issue() -> None:
 
 
 # QOH - L + U0 = F -----------------------------------------------------------------------------------------------------
-def compared(on_hand: int, moved: int, units: int, counted: int) -> int:
-    stock = pl.DataFrame(
-        [("NY", "A", "1", T0, counted, on_hand, moved)],
-        schema={
-            "facility_id": pl.String,
-            "product_id": pl.String,
-            "upca": pl.String,
-            "snapshot_at": pl.Datetime("us", "UTC"),
-            "retail_pro_quantity": pl.Int64,
-            "quantity_on_hand": pl.Int64,
-            "moved_since_snapshot": pl.Int64,
-        },
-        orient="row",
+def counts(*rows: tuple[str, str, int, int]) -> pl.DataFrame:
+    """Facility, product, quantity on hand, available to promise."""
+    schema = {"facility_id": pl.String, "product_id": pl.String}
+    totals = {"quantity_on_hand": pl.Int64, "available_to_promise": pl.Int64}
+    return pl.DataFrame(rows, schema={**schema, **totals}, orient="row")
+
+
+def movements(*rows: tuple[str, str, datetime, int]) -> pl.DataFrame:
+    """Facility, product, event, units."""
+    schema = {"facility_id": pl.String, "product_id": pl.String, "event_at": pl.Datetime("us", "UTC")}
+    return pl.DataFrame(rows, schema={**schema, "units": pl.Int64}, orient="row")
+
+
+def counted(quantity: int, at: datetime = T0) -> pl.DataFrame:
+    """An accepted row of A in New York."""
+    return accepted(("NY", "A", "1"), at=at).with_columns(
+        quantity=pl.lit(quantity, dtype=pl.Int64),
+        imported_at=pl.lit(T0 + timedelta(hours=4)).cast(pl.Datetime("us", "UTC")),
     )
+
+
+def compared(on_hand: int, moved: int, units: int, quantity: int) -> int:
     shipped = unreported(("NY", "A", units, "O1")) if units else unreported(("NY", "B", 9, "O1"))
-    return compare_with_retail_pro(stock, shipped)["difference"].item()
+    # What moved before the count, or of another key, is no movement since the count.
+    since = movements(("NY", "A", T0 + timedelta(hours=1), moved), ("NY", "A", T0, 50), ("NY", "B", T0, 70))
+    return compare_with_retail_pro(counted(quantity), counts(("NY", "A", on_hand, 0)), since, shipped)[
+        "difference"
+    ].item()
 
 
 @pytest.mark.parametrize(
-    ("on_hand", "moved", "units", "counted", "difference"),
+    ("on_hand", "moved", "units", "quantity", "difference"),
     [
         (10, 0, 0, 10, 0),
         (8, 0, 2, 10, 0),  # two shipped and not reported: Retail Pro still counts them
@@ -134,16 +148,51 @@ def compared(on_hand: int, moved: int, units: int, counted: int) -> int:
     ],
 )
 def test_the_systems_agree_when_what_moved_and_what_was_not_reported_explains_the_rest(
-    on_hand: int, moved: int, units: int, counted: int, difference: int
+    on_hand: int, moved: int, units: int, quantity: int, difference: int
 ) -> None:
-    assert compared(on_hand, moved, units, counted) == difference
+    assert compared(on_hand, moved, units, quantity) == difference
 
 
 def test_shipments_as_of_another_moment_do_not_explain_a_difference() -> None:
-    stock = pl.DataFrame(
-        {"facility_id": ["NY"], "product_id": ["A"], "upca": ["1"], "retail_pro_quantity": [10]}
-        | {"quantity_on_hand": [8], "moved_since_snapshot": [0], "snapshot_at": [T0]},
-        schema_overrides={"snapshot_at": pl.Datetime("us", "UTC")},
-    )
-    found = compare_with_retail_pro(stock, unreported(("NY", "A", 2, "O1"), at=EARLIER))
+    shipped = unreported(("NY", "A", 2, "O1"), at=EARLIER)
+    found = compare_with_retail_pro(counted(10), counts(("NY", "A", 8, 8)), movements(), shipped)
     assert found.select("unreported", "difference").rows() == [(0, -2)]
+
+
+def test_an_accepted_key_that_the_oms_does_not_have_counts_as_none() -> None:
+    found = compare_with_retail_pro(counted(3), counts(), movements(), unreported())
+    assert found["difference"].to_list() == [-3]
+
+
+# The window of an OMS that compares at import -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("on_hand", "moved", "window"),
+    [
+        (10, 0, 0),  # nothing happened
+        (10, -1, -1),  # one sold between count and import: the import put it back
+        (9, -1, 0),  # one sold after the import: it is there already
+        (10, 2, 2),  # a receipt of two was overwritten
+        (13, -3, -6),  # compared on ATP, three reserved units came on top
+    ],
+)
+def test_what_the_import_overwrote_is_brought_back(on_hand: int, moved: int, window: int) -> None:
+    """F + L(T0,t*] - QOH(t*), with F = 10."""
+    since = movements(("NY", "A", T0 + timedelta(hours=1), moved), ("NY", "A", T0, -50))
+    found = overwritten(counted(10), counts(("NY", "A", on_hand, 0)), since)
+    assert found["window_part"].to_list() == [window]
+
+
+def test_both_parts_stand_in_one_row_and_a_key_whose_parts_cancel_out_is_left_alone() -> None:
+    window = overwritten(counted(10), counts(("NY", "A", 10, 10)), movements(("NY", "A", T0 + timedelta(hours=1), 2)))
+    due = variance_due(unreported(("NY", "A", 3, "O1")), counted(10), window)
+    assert due.select("available_delta", "orders_part", "window_part").rows() == [(-1, -3, 2)]
+    assert variance_due(unreported(("NY", "A", 2, "O1")), counted(10), window).is_empty()
+
+
+@pytest.mark.parametrize(("basis", "window"), [("qoh", -2), ("atp", -6)])
+def test_without_a_ledger_what_was_issued_until_the_import_is_taken_out(basis: str, window: int) -> None:
+    imported = counted(10)
+    shipped = unreported(("NY", "A", 2, "O1"), ("NY", "B", 5, "O1"))
+    shipped = shipped.with_columns(imported_at=pl.lit(imported["imported_at"].item(), dtype=pl.Datetime("us", "UTC")))
+    found = overwritten_without_ledger(imported, counts(("NY", "A", 14, 10)), shipped, reset_basis=basis)
+    assert found["window_part"].to_list() == [window]
