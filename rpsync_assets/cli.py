@@ -21,6 +21,7 @@ from rpsync_assets.core.errors import RpsyncError, SetupError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from rpsync_assets.oms.import_sql import Basis
     from rpsync_assets.settings import Settings
 
 app = typer.Typer(
@@ -209,8 +210,8 @@ def import_file(
     if kind is ImportAs.VARIANCE:
         done = import_variance(engine, file.name, content, now, errors=folder)
     else:
-        basis = {ImportAs.EXACT_QOH: "exact_qoh", ImportAs.EXACT_ATP: "exact_atp"}.get(kind, "snapshot")
-        done = import_reset(engine, file.name, content, now, basis=basis, errors=folder)
+        bases: dict[ImportAs, Basis] = {ImportAs.EXACT_QOH: "exact_qoh", ImportAs.EXACT_ATP: "exact_atp"}
+        done = import_reset(engine, file.name, content, now, basis=bases.get(kind, "snapshot"), errors=folder)
     again = "; it had been imported already, nothing was done" if done.already else ""
     typer.echo(f"{file.name}: {done.total:,} rows, {done.failed:,} failed{again}")
     if done.failed:

@@ -194,7 +194,14 @@ def online_atp(
     )
 
 
-@asset(group="hotwax", kinds={"sql"})
+@asset(
+    group="hotwax",
+    kinds={"sql"},
+    checks={
+        "pos_sales_are_no_orders": "No sale over the counter came in as an order: the API has deducted it already.",
+        "no_look_alike_sales": "No sale looks like one that was sent twice; a warning.",
+    },
+)
 def pos_sales(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -212,8 +219,11 @@ def pos_sales(
     end = datetime.combine(slot.day + timedelta(days=1), time.min, zone)
     with oms.read() as reader:
         sales = reader.pos_sales(slot.store, start.astimezone(UTC), end.astimezone(UTC))
+        orders = reader.pos_orders(slot.store, start.astimezone(UTC), end.astimezone(UTC))
+    alike = check_result(guards.no_look_alike_sales(sales))._replace(severity=dg.AssetCheckSeverity.WARN)
     return dg.MaterializeResult(
         value=sales,
+        check_results=[check_result(guards.pos_sales_are_no_orders(orders)), alike],
         metadata={
             **described(sales),
             "units sold": int(-sales.filter(pl.col("quantity") < 0)["quantity"].sum()),

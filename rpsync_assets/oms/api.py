@@ -95,7 +95,9 @@ def build_app(engine: Engine, tokens: Tokens) -> FastAPI:
 
     app = FastAPI(
         title="Update Inventory API",
-        description="Sales and other changes of inventory as they happen, and what stands in the OMS.",
+        description="Sales and other changes of inventory as they happen, and what stands in the OMS. Every refusal"
+        " has one body; a path that is not here is answered with a 404 `unknown_path`, a method that a path does not"
+        " have with a 405 `wrong_method`.",
         version=version("rpsync-assets"),
         lifespan=lifespan,
         redirect_slashes=False,
@@ -106,7 +108,9 @@ def build_app(engine: Engine, tokens: Tokens) -> FastAPI:
     app.state.engine = engine
     app.state.writer = writer
     app.include_router(_router)
-    app.add_api_route("/health", _health, responses=_HEALTH, response_model=shapes.Health)
+    app.add_api_route(
+        "/health", _health, response_model=shapes.Health, response_description="Well", responses=_HEALTH, name="health"
+    )
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -130,13 +134,11 @@ async def update_inventory_by_identification(
     request: Request,
     body: shapes.UpdateBody,
     idempotency_key: Annotated[
-        str | None,
+        shapes.Key | None,
         Header(
             alias="Idempotency-Key",
-            pattern=shapes.KEY_PATTERN,
             description="The same for every attempt of one sale, other for every sale: the sale is then taken in once."
             " Kept for good, each client's own",
-            examples=["till-7-2026-03-10-000123"],
         ),
     ] = None,
 ) -> Response:
@@ -157,6 +159,7 @@ async def update_inventory_by_identification(
     "/api/checkInventory",
     response_model=shapes.StockAnswer,
     response_model_exclude_none=True,
+    response_description="What was found",
     responses=shapes.refusals((*_EVERYWHERE, *_CHECKING)),
 )
 def check_inventory_of(request: Request, question: Annotated[shapes.StockQuestion, Query()]) -> shapes.StockAnswer:

@@ -20,7 +20,6 @@ LARGEST_BODY = 64 * 1024
 AT_MOST = 250
 """Products, or facilities, that one question may name."""
 RETRY_AFTER_SECONDS = 5
-KEY_PATTERN = "^[ -~]{1,255}$"
 
 FACILITY = "X-Rpsync-Facility"
 MATCHED = "X-Rpsync-Facility-Matched"
@@ -37,6 +36,12 @@ EXAMPLE = {
 }
 
 Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255)]
+KEY_PATTERN = "^[!-~]([ -~]{0,253}[!-~])?$"
+Key = Annotated[
+    str,
+    StringConstraints(pattern=KEY_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": KEY_PATTERN, "examples": ["till-7-2026-03-10-000123"]}),
+]
 # Judged by point_of_sale, whose refusals say more than a validator's.
 Delta = Annotated[
     Any,
@@ -95,10 +100,17 @@ class StockQuestion(BaseModel):
     """Which products, where."""
 
     model_config = ConfigDict(extra="forbid")
-    sku: Annotated[list[Text], Field(max_length=AT_MOST)] = Field(default=[], examples=[["WH09-XL"]])
-    upca: Annotated[list[Text], Field(max_length=AT_MOST)] = Field(default=[], examples=[["30065245099"]])
-    # Own or external id; none means every facility that is not virtual.
-    facilityId: Annotated[list[Text], Field(max_length=AT_MOST)] = Field(default=[], examples=[["WH"]])  # noqa: N815
+    sku: Annotated[list[Text], Field(max_length=AT_MOST)] = Field(
+        default=[], description="A SKU, or the product's internal name", examples=[["WH09-XL"]]
+    )
+    upca: Annotated[list[Text], Field(max_length=AT_MOST)] = Field(
+        default=[], description="Instead of, or besides, sku", examples=[["30065245099"]]
+    )
+    facilityId: Annotated[list[Text], Field(max_length=AT_MOST)] = Field(  # noqa: N815
+        default=[],
+        description="A facility's own or external id; none means every facility that is not virtual",
+        examples=[["WH"]],
+    )
 
 
 class Stock(BaseModel):

@@ -81,7 +81,9 @@ def snapshot_of(now: datetime) -> pl.Expr:
 def write_errors(original: pl.DataFrame, failed: list[tuple[int, str]], place: Path) -> None:
     """The failed rows as they came, each with its reason: to be mended and uploaded again, and only they (1.4)."""
     lines, reasons = zip(*failed, strict=True)
-    rows = original.drop("error", strict=False)[[line - 2 for line in lines]].with_columns(error=pl.Series(reasons))
+    rows = original.drop("error", strict=False)[[line - 2 for line in lines]]
+    blanks_stay_blank = rows.select(pl.when(pl.all() != "").then(pl.all()))  # polars would write a blank as ""
+    rows = blanks_stay_blank.with_columns(error=pl.Series(reasons))
     private_folder(place.parent)
     with promoted(place) as handle:
         handle.write(rows.write_csv().encode())

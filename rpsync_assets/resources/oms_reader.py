@@ -192,6 +192,11 @@ class OmsReader:
         """``POS_SALE_SCHEMA``: in-store sales (below zero) and returns with an event time from start until end."""
         return self._ask(oms_sql.POS_SALES, POS_SALE_SCHEMA, store=store, day_start=start, day_end=end)
 
+    def pos_orders(self, store: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """``order_id``, ``order_name``, ``issued_at``, ``units``: sales over the counter imported as orders."""
+        schema = {"order_id": pl.String, "order_name": pl.String, "issued_at": MOMENT, "units": pl.Int64}
+        return self._ask(oms_sql.POS_ORDERS, schema, store=store, day_start=start, day_end=end)
+
     def import_logs(self, file_name: str) -> list[ImportLog]:
         """What the OMS's import log says of a delivered file, newest import first."""
         schema = {

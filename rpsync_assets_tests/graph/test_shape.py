@@ -41,6 +41,7 @@ CHECKS = {
     "variance_file": {"variance_keys_within_reset", "variance_reset_same_day"},
     "variance_import": {"oms_matches_retail_pro"},
     "online_atp": {"online_atp_not_negative"},
+    "pos_sales": {"no_look_alike_sales", "pos_sales_are_no_orders"},
     "shopify_feed": {"feed_not_negative", "feed_unique"},
     "shopify_full_reset": {"feed_not_negative", "feed_unique"},
     "shopify_delta": {"feed_not_negative", "feed_unique"},

@@ -91,3 +91,29 @@ def test_what_retail_pro_invoiced_itself_and_what_never_lay_on_a_shelf_is_not_de
     assert (ran.failures, ran.red) == ({}, [])
     assert example.content("inventory-variance", VARIANCE) == DAY_OF_A_AND_B
     assert example.oms.on_hand() == {"A": (8, 7), "B": (8, 10), "C": (5, 5)}
+
+
+def test_a_sale_over_the_counter_that_came_in_as_an_order_is_told(example: TinyWorld, counts: Rows):
+    """S001: POS orders are not imported; the API has deducted the sale already. A Send-Sale is shipped, and is none."""
+    for order, shipment in (("3001", None), ("3002", "S-1")):
+        example.oms.order(order, "2026-03-10 06:00", {"A": ("NASH", 1)}, channel="POS_SALES_CHANNEL")
+        example.oms.ship(order, "A", "NASH", 1, "2026-03-10 06:10")
+        example.oms.do("UPDATE ITEM_ISSUANCE SET SHIPMENT_ID = :s WHERE ORDER_ID = :o", s=shipment, o=order)
+    example.file(counts)
+    ran = example.run()
+    assert (ran.failures, ran.red) == ({}, ["pos_sales.pos_sales_are_no_orders"])
+    check = ran.checks["pos_sales.pos_sales_are_no_orders"]
+    assert check.description.startswith("1 point-of-sale orders took 1 units without a shipment: #3001 (observed 1")
+
+
+def test_a_sale_that_may_have_been_sent_twice_is_a_warning(example: TinyWorld, counts: Rows):
+    for _ in range(2):
+        example.oms.sell_in_store("NY", "A", 1, "2026-03-10 07:20")
+    example.oms.do(
+        "UPDATE INVENTORY_ITEM_DETAIL SET DESCRIPTION = 'request 2 of till-1; looks like 1' WHERE"
+        " INVENTORY_ITEM_DETAIL_SEQ_ID = (SELECT MAX(INVENTORY_ITEM_DETAIL_SEQ_ID) FROM INVENTORY_ITEM_DETAIL"
+        " WHERE REASON_ENUM_ID = 'POS_SALE')"
+    )
+    example.file(counts)
+    check = example.run().checks["pos_sales.no_look_alike_sales"]
+    assert (check.passed, check.severity.value, check.metadata["observed"].value) == (False, "WARN", 1)

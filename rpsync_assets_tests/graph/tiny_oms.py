@@ -3,11 +3,11 @@
 Belongs here: rows, spelled out. Does not: the product's code, except the shape of the tables.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import NullPool, Table, create_engine, event, insert, text
+from sqlalchemy import Engine, NullPool, Table, create_engine, event, insert, text
 
 from rpsync_assets.oms import tables
 
@@ -19,21 +19,31 @@ UPCA = {"A": "012345678905", "B": "4006381333931", "C": "036000291452", "Z": "00
 """Z is in Retail Pro's file and not sold online."""
 
 
-def at(local: str) -> datetime:
-    """A moment in New York as the OMS stores it: naive UTC."""
-    return datetime.fromisoformat(local).replace(tzinfo=NEW_YORK).astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
+Moment = str | datetime
+"""New York's wall clock in words, or a moment with its zone."""
+
+
+def at(when: Moment) -> datetime:
+    """A moment as the OMS stores it: naive UTC."""
+    moment = datetime.fromisoformat(when).replace(tzinfo=NEW_YORK) if isinstance(when, str) else when
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    # Its rows need not survive a power cut; the product's own connections stay as careful as they are.
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    tables.metadata.create_all(engine)
+    return engine
 
 
 class TinyOms:
     """The database and the few things that happen to it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
-        # Its rows need not survive a power cut; the product's own connections stay as careful as they are.
-        event.listen(self._engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    def __init__(self, where: Path | Engine) -> None:
+        """In a new SQLite file, or in a database whose tables stand empty (the fixture ``mariadb``)."""
+        self._engine = _sqlite(where) if isinstance(where, Path) else where
         self._numbers = iter(range(1, 10**6))
-        tables.metadata.create_all(self._engine)
         self._master_data()
 
     def add(self, table: Table, **values: object) -> None:
@@ -99,9 +109,13 @@ class TinyOms:
                 SHOPIFY_INVENTORY_ITEM_ID=f"9{product}",
             )
 
+    def item(self, facility: str, product: str) -> str:
+        """The inventory item of a key."""
+        return f"{facility}-{product}"
+
     def stock(self, facility: str, product: str, units: int) -> None:
         """What was there in the beginning."""
-        item = f"{facility}-{product}"
+        item = self.item(facility, product)
         self.add(
             tables.inventory_item,
             INVENTORY_ITEM_ID=item,
@@ -149,7 +163,7 @@ class TinyOms:
         )
 
     def order(
-        self, order: str, when: str, lines: dict[str, tuple[str, int]], channel: str = "WEB_SALES_CHANNEL"
+        self, order: str, when: Moment, lines: dict[str, tuple[str, int]], channel: str = "WEB_SALES_CHANNEL"
     ) -> None:
         """An order; ``lines`` is product -> (facility, units), each unit reserved at its facility."""
         self.add(
@@ -178,9 +192,9 @@ class TinyOms:
                 SHIP_GROUP_SEQ_ID=group,
             )
             if product != "GIFT":
-                self._move(f"{facility}-{product}", at(when), 0, -units, ORDER_ID=order)
+                self._move(self.item(facility, product), at(when), 0, -units, ORDER_ID=order)
 
-    def ship(self, order: str, product: str, facility: str, units: int, when: str) -> None:
+    def ship(self, order: str, product: str, facility: str, units: int, when: Moment) -> None:
         """Units leave the shelf for an order's line, whose only line of that product it is."""
         issuance = f"I-{order}-{product}"
         self.add(
@@ -189,23 +203,23 @@ class TinyOms:
             ORDER_ID=order,
             ORDER_ITEM_SEQ_ID=product,
             SHIP_GROUP_SEQ_ID=f"G-{facility}",
-            INVENTORY_ITEM_ID=f"{facility}-{product}",
+            INVENTORY_ITEM_ID=self.item(facility, product),
             ISSUED_DATE_TIME=at(when),
             QUANTITY=units,
         )
-        self._move(f"{facility}-{product}", at(when), -units, 0, ORDER_ID=order, ITEM_ISSUANCE_ID=issuance)
+        self._move(self.item(facility, product), at(when), -units, 0, ORDER_ID=order, ITEM_ISSUANCE_ID=issuance)
         self._status(order, "ITEM_COMPLETED", when, product)
 
-    def complete_digital(self, order: str, when: str) -> None:
+    def complete_digital(self, order: str, when: Moment) -> None:
         """A gift card goes out by e-mail: completed, no issuance, no shelf."""
         self._status(order, "ITEM_COMPLETED", when, "GIFT")
 
-    def complete(self, order: str, when: str) -> None:
+    def complete(self, order: str, when: Moment) -> None:
         """The last item is shipped: the order is completed, and Retail Pro hears of it."""
         self._status(order, "ORDER_COMPLETED", when)
         self.do("UPDATE ORDER_HEADER SET STATUS_ID = 'ORDER_COMPLETED' WHERE ORDER_ID = :order", order=order)
 
-    def _status(self, order: str, status: str, when: str, line: str | None = None) -> None:
+    def _status(self, order: str, status: str, when: Moment, line: str | None = None) -> None:
         self.add(
             tables.order_status,
             ORDER_STATUS_ID=f"S{next(self._numbers)}",
@@ -215,9 +229,9 @@ class TinyOms:
             STATUS_DATETIME=at(when),
         )
 
-    def sell_in_store(self, facility: str, product: str, units: int, when: str) -> None:
+    def sell_in_store(self, facility: str, product: str, units: int, when: Moment) -> None:
         """A sale at the till, as the Update Inventory API records it."""
-        self._move(f"{facility}-{product}", at(when), -units, -units, reason="POS_SALE")
+        self._move(self.item(facility, product), at(when), -units, -units, reason="POS_SALE")
 
     def on_hand(self) -> dict[str, tuple[int, ...]]:
         """QUANTITY_ON_HAND_TOTAL of each product in New York and Nashville."""

@@ -10,12 +10,15 @@ from typing import Any
 from sqlalchemy import Engine, Table, insert, text
 
 from rpsync_assets.oms import tables
+from rpsync_assets.oms.imports import Imported, import_reset, import_variance
 from rpsync_assets.resources.databases import open_engine, open_replica
 from rpsync_assets.resources.oms_reader import OmsReader
 
 T0 = datetime(2026, 3, 10, 5, 30, tzinfo=UTC)
 NOW = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1)  # noqa: DTZ001  the OMS stores naive UTC
+RESET = "reset_US_20260310_g1_1of1.csv"
+VARIANCE = "variance_US_20260310_g1.csv"
 RESET_HEADER = "facilityId,locationSeqId,idType,idValue,availableQty,comments\n"
 VARIANCE_HEADER = "facilityId,idType,idValue,availableDelta,locationSeqId,varianceReasonId,comments\n"
 
@@ -171,3 +174,22 @@ def variance_csv(*rows: tuple[str, str, object]) -> bytes:
     """A delivered variance: facility, UPCA, delta."""
     lines = [f"{facility},UPCA,{upca},{delta},TLTLTLLL01,VAR_INTEGR,because\n" for facility, upca, delta in rows]
     return (VARIANCE_HEADER + "".join(lines)).encode()
+
+
+def reset(books: Books, *rows: tuple[str, str, object], name: str = RESET, snapshot: datetime | None = T0) -> Imported:
+    return import_reset(books.engine, name, reset_csv(*rows, snapshot=snapshot), NOW)
+
+
+def outcomes(books: Books, log_id: str) -> list[tuple[str, int | None, int]]:
+    """Status, units before, and difference of each row of a reset."""
+    with books.reader() as reader:
+        found = reader.reset_rows(log_id)
+    return found.select("status", "quantity_on_hand_before", "difference").rows()
+
+
+def vary(books: Books, *rows: tuple[str, str, object], name: str = VARIANCE) -> list[tuple[str, int, int]]:
+    """Status, requested and applied of each row."""
+    done = import_variance(books.engine, name, variance_csv(*rows), NOW)
+    with books.reader() as reader:
+        found = reader.variance_rows(done.log_id)
+    return found.select("status", "requested", "applied").rows()

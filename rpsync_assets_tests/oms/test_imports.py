@@ -1,7 +1,6 @@
 """Imports into the embedded OMS: every row with an outcome, one difference on both totals, exactly once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,26 +12,23 @@ from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.oms import tables
 from rpsync_assets.oms.imports import Imported, import_reset, import_variance
 from rpsync_assets.oms.inbox import Inbox
-from rpsync_assets_tests.oms.books import NOW, T0, Books, at, reset_csv, variance_csv
-
-RESET = "reset_US_20260310_g1_1of1.csv"
-VARIANCE = "variance_US_20260310_g1.csv"
+from rpsync_assets_tests.oms.books import (
+    NOW,
+    RESET,
+    VARIANCE,
+    Books,
+    at,
+    outcomes,
+    reset,
+    reset_csv,
+    variance_csv,
+    vary,
+)
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Books:
     return Books(tmp_path)
-
-
-def reset(books: Books, *rows: tuple[str, str, object], name: str = RESET, snapshot: datetime | None = T0) -> Imported:
-    return import_reset(books.engine, name, reset_csv(*rows, snapshot=snapshot), NOW)
-
-
-def outcomes(books: Books, log_id: str) -> list[tuple[str, int | None, int]]:
-    """Status, units before, and difference of each row of a reset."""
-    with books.reader() as reader:
-        found = reader.reset_rows(log_id)
-    return found.select("status", "quantity_on_hand_before", "difference").rows()
 
 
 # The reset ------------------------------------------------------------------------------------------------------------
@@ -219,14 +215,6 @@ def test_a_reset_by_hand_counts_as_taken_now(books: Books) -> None:
 
 
 # The variance ---------------------------------------------------------------------------------------------------------
-def vary(books: Books, *rows: tuple[str, str, object], name: str = VARIANCE) -> list[tuple[str, int, int]]:
-    """Status, requested and applied of each row."""
-    done = import_variance(books.engine, name, variance_csv(*rows), NOW)
-    with books.reader() as reader:
-        found = reader.variance_rows(done.log_id)
-    return found.select("status", "requested", "applied").rows()
-
-
 def test_a_variance_takes_units_out_of_both_totals(books: Books) -> None:
     """New York and Nashville: Retail Pro says 10, two are shipped, 8/10 becomes 10/12 and 8/10 again."""
     books.stock("F1", "A", 8, 10)
@@ -380,7 +368,7 @@ def test_a_file_that_cannot_be_read_goes_to_error_and_the_next_is_taken(
     inbox.poll(NOW)
     assert lying(inbox.reset_inventory) == [f"archive/{RESET}", "error/a.csv"]
     with books.reader() as reader:
-        failed, finished = reader.import_log("a.csv"), reader.import_log(RESET)
+        failed, finished = reader.import_logs("a.csv")[0], reader.import_logs(RESET)[0]
     assert failed is not None
     assert finished is not None
     assert (failed.status, finished.status) == ("SERVICE_FAILED", "SERVICE_FINISHED")
@@ -396,7 +384,7 @@ def test_a_variance_without_its_reset_goes_to_error_and_may_come_again_after_it(
     inbox.poll(NOW)
     assert books.totals("F1", "A") == (8, 8)
     with books.reader() as reader:
-        assert reader.finished_import(VARIANCE).status == "SERVICE_FINISHED"
+        assert reader.import_logs(VARIANCE)[0].status == "SERVICE_FINISHED"
 
 
 def test_a_file_with_a_strange_date_in_its_name_is_imported_as_a_persons_file(books: Books, inbox: Inbox) -> None:

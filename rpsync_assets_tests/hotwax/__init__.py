@@ -1,0 +1,1 @@
+"""A stand-in for HotWax, importer and database, to run the product against as in production."""
