@@ -149,9 +149,7 @@ def overwritten_without_ledger(
     )
 
 
-def variance_due(
-    unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame | None = None) -> pl.DataFrame:
     """The variance of one reset: minus the unreported units of each accepted key, plus what its import overwrote.
 
     Args:

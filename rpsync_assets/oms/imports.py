@@ -11,6 +11,7 @@ nobody takes a file for imported before that says so.
 
 import fcntl
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -148,10 +149,14 @@ def _import(  # noqa: PLR0913, PLR0917  one flow, two kinds of file
     allowed: Callable[[Connection], None] = lambda _connection: None,
 ) -> Imported:
     with _queued(engine), engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA temp_store = MEMORY")
-        connection.exec_driver_sql("PRAGMA cache_size = -65536")
-        connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 16384")
-        connection.rollback()
+        # A batch that a power cut takes away is done again: only the end of the import must be on the disk.
+        _set(
+            connection,
+            "temp_store = MEMORY",
+            "cache_size = -65536",
+            "wal_autocheckpoint = 16384",
+            "synchronous = NORMAL",
+        )
         with _reading(connection):
             if (done := file.finished(connection)) is not None:
                 return Imported(*done, already=True)
@@ -172,6 +177,7 @@ def _import(  # noqa: PLR0913, PLR0917  one flow, two kinds of file
         place = errors / error_name(file.name) if errors and failed else None
         if place:
             write_errors(delivered.original, failed, place)
+        _set(connection, "synchronous = FULL")
         with _writing(connection):
             close_log(connection, file, log_id, total=rows.height, failed=len(failed), errors=place)
     return Imported(log_id, rows.height, len(failed))
@@ -183,6 +189,14 @@ def _queued(engine: Engine) -> Iterator[None]:
     with private_file(Path(f"{engine.url.database}.import_queue")).open("wb") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def _set(connection: Connection, *settings: str) -> None:
+    """Settings of SQLite's for this connection; outside of a transaction, where some of them must be made."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101  the embedded OMS's database
+    for setting in settings:
+        driver.execute(f"PRAGMA {setting}").close()
 
 
 @contextmanager

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Table, select
 
-from rpsync_assets_tests.graph.tiny_oms import LONG_AGO, UPCA
+from rpsync_assets.oms import tables
+from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.hotwax.stand_in import StandIn
 from rpsync_assets_tests.hotwax.world import HotWaxWorld
 
@@ -52,8 +54,15 @@ def imported(hotwax: StandIn, now: datetime = T0) -> list[str]:
     return hotwax.run_queue(now)
 
 
+def rows_of(oms: HotWaxWorld, table: Table, *columns: str) -> list[tuple[Any, ...]]:
+    """Columns of all rows, in the order of the key."""
+    with oms.engine.connect() as connection:
+        found = connection.execute(select(*(table.c[name] for name in columns)).order_by(*table.primary_key))
+        return [tuple(row) for row in found]
+
+
 def logs(oms: HotWaxWorld, *columns: str) -> list[tuple[Any, ...]]:
-    return oms.ask(f"SELECT {', '.join(columns)} FROM DATA_MANAGER_LOG ORDER BY LOG_ID")
+    return rows_of(oms, tables.data_manager_log, *columns)
 
 
 def stock(oms: HotWaxWorld, on_hand: int, promised: int, facility: str = "NY", product: str = "A") -> None:
@@ -159,14 +168,11 @@ def test_a_ledger_row_says_when_why_and_by_which_record(
     stock(oms, 10, 5)
     deliver(hotwax, ("NY", "A", amount))
     imported(hotwax, at(30))
-    columns = "QUANTITY_ON_HAND_DIFF, AVAILABLE_TO_PROMISE_DIFF, EFFECTIVE_DATE, REASON_ENUM_ID, DESCRIPTION"
-    ((*row, physical),) = oms.ask(
-        f"SELECT {columns}, PHYSICAL_INVENTORY_ID FROM INVENTORY_ITEM_DETAIL WHERE REASON_ENUM_ID <> 'VAR_MANUAL'"
-    )
+    moved = ("QUANTITY_ON_HAND_DIFF", "AVAILABLE_TO_PROMISE_DIFF", "EFFECTIVE_DATE", "REASON_ENUM_ID", "DESCRIPTION")
+    *_, (*row, physical) = rows_of(oms, tables.inventory_item_detail, *moved, "PHYSICAL_INVENTORY_ID")
     assert row == [-6, -6, stored(at(30)), reason, remark]
-    found = oms.ask(
-        "SELECT PHYSICAL_INVENTORY_ID, VARIANCE_REASON_ID, QUANTITY_ON_HAND_VAR FROM INVENTORY_ITEM_VARIANCE"
-    )
+    record = ("PHYSICAL_INVENTORY_ID", "VARIANCE_REASON_ID", "QUANTITY_ON_HAND_VAR")
+    found = rows_of(oms, tables.inventory_item_variance, *record)
     assert found == [(physical, reason, -6)]
 
 
@@ -178,7 +184,7 @@ def test_nothing_is_written_where_only_the_embedded_oms_writes(hotwax: StandIn, 
     assert oms.ask("SELECT * FROM EXTERNAL_INVENTORY_RESET") == []
     assert oms.ask("SELECT DISTINCT CONTENT_HASH FROM DATA_MANAGER_CONTENT") == [(None,)]
     own = ("LOG_ID", "LINE_NUMBER", "ROW_STATUS", "REQUESTED_VAR", "INVENTORY_ITEM_QOH", "REASON", "CREATED_DATE")
-    assert oms.ask(f"SELECT DISTINCT {', '.join(own)} FROM INVENTORY_ITEM_VARIANCE") == [(None,) * len(own)]
+    assert set(rows_of(oms, tables.inventory_item_variance, *own)) == {(None,) * len(own)}
 
 
 def test_the_products_counts_follow_less_the_safety_stock(hotwax: StandIn, oms: HotWaxWorld) -> None:
@@ -370,4 +376,3 @@ def test_two_products_with_one_upca_are_never_noticed(hotwax: StandIn, oms: HotW
     reset(hotwax, ("NY", "A", 4))
     imported(hotwax)
     assert (oms.totals("NY", "A"), oms.totals("NY", "B")) == ((4, 4), (0, 0))
-    assert LONG_AGO < stored(T0)

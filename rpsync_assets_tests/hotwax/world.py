@@ -82,11 +82,16 @@ class HotWaxWorld(TinyOms):
         """
         issuance, item = ledger.new_id(), self.item(facility, product)
         line = {"ORDER_ID": order, "ORDER_ITEM_SEQ_ID": product}
+        ((group,),) = self.ask(
+            "SELECT SHIP_GROUP_SEQ_ID FROM ORDER_ITEM WHERE ORDER_ID = :order AND ORDER_ITEM_SEQ_ID = :line",
+            order=order,
+            line=product,
+        )
         self.add(
             tables.item_issuance,
             ITEM_ISSUANCE_ID=issuance,
             **line,
-            SHIP_GROUP_SEQ_ID=f"G-{facility}",
+            SHIP_GROUP_SEQ_ID=group,
             INVENTORY_ITEM_ID=item,
             ISSUED_DATE_TIME=at(when),
             QUANTITY=units,

@@ -26,8 +26,12 @@ from rpsync_assets_tests.oms.books import Books, at
 UPDATE = "/api/service/updateInventoryByIdentification"
 CHECK = "/api/checkInventory"
 SALE = {
-    **{"facilityId": "F1", "availableDelta": -1, "idType": "UPCA", "idValue": "111"},
-    **{"locationSeqId": "TLTLTLLL01", "varianceReasonId": "POS_SALE"},
+    "facilityId": "F1",
+    "availableDelta": -1,
+    "idType": "UPCA",
+    "idValue": "111",
+    "locationSeqId": "TLTLTLLL01",
+    "varianceReasonId": "POS_SALE",
 }
 TOKEN, PAIR = new_token("till-7")
 OTHER_TOKEN, OTHER_PAIR = new_token("till-8")

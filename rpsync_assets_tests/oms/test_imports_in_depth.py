@@ -142,8 +142,9 @@ def test_failed_rows_lie_beside_the_file_as_they_came_with_the_reason(books: Boo
         "F1,UPCA,222,?,,the quantity is not a whole number\n"
     )
     found = books.ask(
-        "SELECT C.FILE_NAME, C.CONTENT_LOCATION, C.LOG_CONTENT_TYPE_ENUM_ID, L.TOTAL_RECORD_COUNT, L.FAILED_RECORD_COUNT"
-        " FROM DATA_MANAGER_LOG L JOIN DATA_MANAGER_CONTENT C ON C.LOG_CONTENT_ID = L.ERROR_RECORD_CONTENT_ID"
+        "SELECT C.FILE_NAME, C.CONTENT_LOCATION, C.LOG_CONTENT_TYPE_ENUM_ID, L.TOTAL_RECORD_COUNT,"
+        " L.FAILED_RECORD_COUNT FROM DATA_MANAGER_LOG L"
+        " JOIN DATA_MANAGER_CONTENT C ON C.LOG_CONTENT_ID = L.ERROR_RECORD_CONTENT_ID"
         " WHERE L.LOG_ID = :log",
         log=done.log_id,
     )

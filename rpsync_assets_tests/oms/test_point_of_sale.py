@@ -19,8 +19,12 @@ from rpsync_assets_tests.oms.books import NOW, T0, Books, at, reset_csv
 
 LATER = NOW + timedelta(hours=1)
 SALE = {
-    **{"facilityId": "F1", "availableDelta": -1, "idType": "UPCA", "idValue": "111"},
-    **{"locationSeqId": "TLTLTLLL01", "varianceReasonId": "POS_SALE"},
+    "facilityId": "F1",
+    "availableDelta": -1,
+    "idType": "UPCA",
+    "idValue": "111",
+    "locationSeqId": "TLTLTLLL01",
+    "varianceReasonId": "POS_SALE",
 }
 
 
