@@ -1,11 +1,13 @@
 """Fixtures of every room: the services that a machine may lack (``services``)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from rpsync_assets.oms.tables import metadata
+from rpsync_assets.sandbox.sftp_server import SftpEndpoint, serving
 from rpsync_assets_tests import services
 
 
@@ -25,3 +27,12 @@ def mariadb(mariadb_tables: Engine) -> Engine:
     """The same, empty again for each test."""
     services.empty(mariadb_tables, metadata)
     return mariadb_tables
+
+
+@pytest.fixture(scope="session")
+def sftp_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, SftpEndpoint]]:
+    """A real SFTP server and its folder, once per test process; each test has a folder of its own below it."""
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "sftp").mkdir()
+    with serving(folder) as endpoint:
+        yield folder / "sftp", endpoint

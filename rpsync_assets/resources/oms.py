@@ -42,7 +42,13 @@ class Sent:
 
 
 class Oms(ABC):
-    """An OMS: questions in one snapshot, and receipts for what was delivered to it."""
+    """An OMS: questions in one snapshot, and receipts for what was delivered to it.
+
+    Attributes:
+        ledger: whether INVENTORY_ITEM_DETAIL can be read.
+    """
+
+    ledger: bool = True
 
     @cached_property
     def engine(self) -> Engine:

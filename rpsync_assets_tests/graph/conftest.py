@@ -1,4 +1,4 @@
-"""One SFTP server for all tests of the graph, and a fresh tiny world below it for each."""
+"""A fresh tiny world for each test, below the one SFTP server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,23 +6,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from rpsync_assets.sandbox.sftp_server import SftpEndpoint, serving
+from rpsync_assets.sandbox.sftp_server import SftpEndpoint
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, SftpEndpoint]]:
-    folder = tmp_path_factory.mktemp("server")
-    (folder / "sftp").mkdir()
-    with serving(folder) as endpoint:
-        yield folder / "sftp", endpoint
-
-
 @pytest.fixture
-def world(server: tuple[Path, SftpEndpoint], tmp_path: Path) -> Iterator[TinyWorld]:
+def world(sftp_server: tuple[Path, SftpEndpoint], tmp_path: Path) -> Iterator[TinyWorld]:
     """Stock A 10/10, B 10/10, C 0/0 in New York/Nashville; nothing has happened yet."""
-    root, endpoint = server
+    root, endpoint = sftp_server
     with dg.DagsterInstance.ephemeral() as instance:
         tiny = TinyWorld(tmp_path, root, tmp_path.name, endpoint, instance)
         for facility in ("NY", "NASH"):

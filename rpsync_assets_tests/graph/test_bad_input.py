@@ -22,10 +22,10 @@ GOOD = f"{HEADER}\n101,{UPCA['A']},ALU,Shoe,7\n102,{UPCA['A']},ALU,Shoe,7\n".enc
 
 @pytest.fixture(scope="module")
 def after_a_good_day(
-    server: tuple[Path, SftpEndpoint], tmp_path_factory: pytest.TempPathFactory
+    sftp_server: tuple[Path, SftpEndpoint], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TinyWorld]:
     """One world for all bad mornings of this module: a failed day leaves nothing that the next one could find."""
-    root, endpoint = server
+    root, endpoint = sftp_server
     with dg.DagsterInstance.ephemeral() as instance:
         tiny = TinyWorld(tmp_path_factory.mktemp("bad"), root, "bad-input", endpoint, instance)
         for facility in ("NY", "NASH"):

@@ -60,7 +60,11 @@ class TinyWorld:
     def __post_init__(self) -> None:
         for folder in ("retailpro/incoming", *(f"hotwax/{kind}" for kind in ("reset-inventory", "inventory-variance"))):
             (self.server / folder).mkdir(parents=True)
-        self.oms = TinyOms(self.root / "oms.sqlite")
+        self.oms = self.make_oms()
+
+    def make_oms(self) -> TinyOms:
+        """The OMS, with the master data and nothing else."""
+        return TinyOms(self.root / "oms.sqlite")
 
     @property
     def server(self) -> Path:
