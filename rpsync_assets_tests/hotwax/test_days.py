@@ -35,6 +35,16 @@ def test_the_worked_example_ends_on_the_shelves_numbers(day: HotWaxDay) -> None:
     assert ran.metadata["variance_import"]["units taken back"] == 4
 
 
+def test_what_may_be_sold_is_read_from_the_replica_too(day: HotWaxDay) -> None:
+    """C: 10 counted in both stores, 2 of them promised to order 1001."""
+    day.file(COUNTS)
+    assert agreed(day.whole_day(NINE, TEN))
+    ran = day.run()
+    assert (ran.failures, ran.red) == ({}, [])
+    feed = day.table("shopify_feed").select("shopify_inventory_item_id", "quantity").rows()
+    assert sorted(feed) == [("9A", 18), ("9B", 18), ("9C", 8)]
+
+
 def happen_around_the_imports(day: HotWaxDay) -> dict[str, tuple[int, int]]:
     """Sales, a return, goods, a shipment and corrections before, between and after the imports; returns the shelves."""
     oms = day.oms

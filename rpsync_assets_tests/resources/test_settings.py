@@ -27,7 +27,7 @@ def test_a_few_lines_are_enough_and_the_rest_has_its_defaults(tmp_path: Path) ->
     store = settings.store("US")
     assert (store.file_kind, store.columns.quantity, store.max_failed_share) == ("delta", "qty", 0.01)
     assert store.zone.key == "America/New_York"
-    assert store.invoice_lag.total_seconds() == 0
+    assert (store.told.by, store.told.invoice_lag.total_seconds()) == ("order_completed", 0)
     assert (settings.sftp.port, settings.sftp.incoming) == (22, "retailpro/incoming")
 
 
