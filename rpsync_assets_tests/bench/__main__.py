@@ -2,7 +2,7 @@
 
 The filters take turns, each in a fresh process, so that a slow moment of the machine falls on all of them; the median
 of the rounds counts. The day's seconds come from one day of one store through a real Dagster instance, beside an empty
-graph of as many steps.
+graph of as many steps. Imports and the Update Inventory API have a bare peer each, on the same database.
 """
 
 import argparse
@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
@@ -27,10 +29,15 @@ from rpsync_assets.sandbox.environment import Environment, running
 from rpsync_assets.sandbox.sizes import size_named
 from rpsync_assets.sandbox.stores import choose
 from rpsync_assets.settings import load_settings
+from rpsync_assets_tests.bench import api, imports
 from rpsync_assets_tests.bench.filters import TOOLS
 
 MOST_TIMES_POLARS = 1.5
 LEAST_TIMES_FASTER_THAN_PANDAS = 5.0
+MOST_TIMES_BARE_INSERT = 4.0
+LONGEST_WAIT_OF_A_SALE = 1.0
+LEAST_TIMES_BARE_HANDLER = 0.6
+PARTS = ("filter", "day", "import", "api")
 ROOM = {
     "transfer": ("raw_reset_file", "filtered_reset_parts", "variance_file"),
     "filter": ("filtered_reset",),
@@ -40,30 +47,77 @@ ROOM = {
 
 
 def main() -> int:
-    """Run the bench; the exit code says whether the filter's two ratios hold."""
+    """Run the bench; the exit code says whether its limits hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", default="full")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
     asked = parser.parse_args()
     console = Console(highlight=False)
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="rpsync-bench-") as temporary:
         folder = Path(temporary)
-        stores = choose("1")
-        console.print(f"making a world of size {asked.size} ...")
-        with running(folder / "data", size_named(asked.size), 7, stores) as environment:
-            morning = next(iter(environment.mornings.values()))
-            file = environment.world.sftp_root / morning.remote_path
-            _write_lists(environment, morning.store, folder)
-            filters = _filters(file, folder, asked.rounds, console)
-            console.print("one day of one store ...")
-            day = _day(environment, morning.store)
-    result = {"file_bytes": morning.file_bytes, "file_rows": morning.total_rows, "filter": filters, "day": day}
+        if {"filter", "day"} & set(asked.only):
+            result |= _world(folder, asked, console)
+        if "import" in asked.only:
+            console.print(f"imports of {imports.ROWS:,} rows ...")
+            result["import"] = imports.measure(folder, min(asked.rounds, 3))
+        if "api" in asked.only:
+            console.print("the Update Inventory API ...")
+            result["api"] = api.measure(folder, min(asked.rounds, 3))
     asked.json.write_text(json.dumps(result, indent=2), "utf-8")
-    _show(console, result)
-    holds = filters["times_polars"] <= MOST_TIMES_POLARS
-    holds &= filters["times_faster_than_pandas"] >= LEAST_TIMES_FASTER_THAN_PANDAS
-    return 0 if holds else 1
+    limits = _limits(result)
+    _show(console, result, limits)
+    return 0 if all(holds for _, holds in limits) else 1
+
+
+def _limits(result: dict[str, Any]) -> list[tuple[str, bool]]:
+    """What each part promises, with the number that was measured, and whether it holds."""
+    limits: list[tuple[str, bool]] = []
+    if filters := result.get("filter"):
+        polars, pandas = filters["times_polars"], filters["times_faster_than_pandas"]
+        limits += [
+            (f"filter: at most {MOST_TIMES_POLARS} x bare polars: {polars} x", polars <= MOST_TIMES_POLARS),
+            (
+                f"filter: at least {LEAST_TIMES_FASTER_THAN_PANDAS} x faster than pandas: {pandas} x",
+                pandas >= LEAST_TIMES_FASTER_THAN_PANDAS,
+            ),
+        ]
+    if took := result.get("import"):
+        times, wait = took["times_bare_insert"], took["longest_wait_of_a_sale_seconds"]
+        limits += [
+            (f"import: at most {MOST_TIMES_BARE_INSERT} x a bare insert: {times} x", times <= MOST_TIMES_BARE_INSERT),
+            (
+                f"import: no sale waits longer than {LONGEST_WAIT_OF_A_SALE} s: {wait} s",
+                wait <= LONGEST_WAIT_OF_A_SALE,
+            ),
+        ]
+    if answered := result.get("api"):
+        times = answered["times_bare_handler"]
+        limits.append(
+            (
+                f"API: at least {LEAST_TIMES_BARE_HANDLER} x a bare handler: {times} x",
+                times >= LEAST_TIMES_BARE_HANDLER,
+            )
+        )
+    return limits
+
+
+def _world(folder: Path, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    console.print(f"making a world of size {asked.size} ...")
+    with running(folder / "data", size_named(asked.size), 7, choose("1")) as environment:
+        morning = next(iter(environment.mornings.values()))
+        result |= {"file_bytes": morning.file_bytes, "file_rows": morning.total_rows}
+        if "filter" in asked.only:
+            _write_lists(environment, morning.store, folder)
+            file = environment.world.sftp_root / morning.remote_path
+            result["filter"] = _filters(file, folder, asked.rounds, console)
+        if "day" in asked.only:
+            console.print("one day of one store ...")
+            result["day"] = _day(environment, morning.store)
+    return result
 
 
 def _write_lists(environment: Environment, store: str, folder: Path) -> None:
@@ -137,31 +191,44 @@ def _empty_graph(environment: Environment, steps: int) -> float:
         return round(time.perf_counter() - started, 3)
 
 
-def _show(console: Console, result: dict[str, object]) -> None:
-    filters, day = result["filter"], result["day"]
-    assert isinstance(filters, dict)
-    assert isinstance(day, dict)
-    table = Table(title=f"filter of {result['file_rows']:,} rows, {result['file_bytes']:,} bytes")
-    for column in ("tool", "median seconds", "peak memory MB", "rows left", "ours takes"):
+def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool]]) -> None:
+    if filters := result.get("filter"):
+        title = f"filter of {result['file_rows']:,} rows, {result['file_bytes']:,} bytes"
+        rows = [
+            (
+                *(tool, f"{seconds:.3f}", f"{filters['peak_memory_mb'][tool]:.0f}", f"{filters['rows_left'][tool]:,}"),
+                f"{filters['median_seconds']['ours'] / seconds:.2f} x its time",
+            )
+            for tool, seconds in filters["median_seconds"].items()
+        ]
+        console.print(_table(title, ("tool", "median seconds", "peak memory MB", "rows left", "ours takes"), rows))
+    if day := result.get("day"):
+        rows = [(room, f"{seconds:.2f}") for room, seconds in day["split_seconds"].items()]
+        rows.append(("Dagster between steps", f"{day['between_steps_seconds']:.2f}"))
+        rows.append(("(an empty graph of as many steps)", f"{day['empty_graph_of_as_many_steps_seconds']:.2f}"))
+        title = f"one day of one store: {day['wall_seconds']:.2f} s, peak memory {day['peak_memory_mb']:.0f} MB"
+        console.print(_table(title, ("where", "seconds"), rows))
+    if took := result.get("import"):
+        rows = [(tool, f"{seconds:.3f}") for tool, seconds in took["median_seconds"].items()]
+        console.print(_table(f"import of {took['rows']:,} rows, all different", ("way", "median seconds"), rows))
+    if answered := result.get("api"):
+        rows = [
+            (tool, f"{said['requests_per_second']:.0f}", f"{said['p50_ms']:.1f}", f"{said['p99_ms']:.1f}")
+            for tool, said in answered["median"].items()
+        ]
+        title = f"Update Inventory API, {answered['tills']} tills, {answered['requests']:,} requests"
+        console.print(_table(title, ("server", "requests/s", "p50 ms", "p99 ms"), rows))
+    for promise, holds in limits:
+        console.print(f"{'✔' if holds else '✘'} {promise}")
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(title=title)
+    for column in columns:
         table.add_column(column, justify="right")
-    for tool, seconds in filters["median_seconds"].items():
-        ratio = filters["median_seconds"]["ours"] / seconds
-        memory, rows = filters["peak_memory_mb"][tool], filters["rows_left"][tool]
-        table.add_row(tool, f"{seconds:.3f}", f"{memory:.0f}", f"{rows:,}", f"{ratio:.2f} x its time")
-    console.print(table)
-    console.print(f"one day of one store: {day['wall_seconds']:.2f} s, peak memory {day['peak_memory_mb']:.0f} MB")
-    table = Table()
-    table.add_column("where")
-    table.add_column("seconds", justify="right")
-    for room, seconds in day["split_seconds"].items():
-        table.add_row(room, f"{seconds:.2f}")
-    table.add_row("Dagster between steps", f"{day['between_steps_seconds']:.2f}")
-    table.add_row("(an empty graph of as many steps)", f"{day['empty_graph_of_as_many_steps_seconds']:.2f}")
-    console.print(table)
-    console.print(
-        f"at most {MOST_TIMES_POLARS} x bare polars: {filters['times_polars']} x · at least"
-        f" {LEAST_TIMES_FASTER_THAN_PANDAS} x faster than pandas: {filters['times_faster_than_pandas']} x"
-    )
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 if __name__ == "__main__":

@@ -55,9 +55,10 @@ class Till:
                 key = self.unanswered.pop() if self.unanswered else self._next_key()
                 try:
                     answer = client.post(UPDATE, json=SALE, headers={"Idempotency-Key": key})
-                except httpx2.TransportError:
+                except httpx2.TransportError as error:
                     self.unanswered.append(key)
-                    self.interrupted += 1
+                    # One that came too late to connect was not interrupted.
+                    self.interrupted += not isinstance(error, httpx2.ConnectError)
                     return
                 assert answer.status_code == 200, answer.text
                 self.acknowledged.add(key)
@@ -81,12 +82,12 @@ def served(books: Books, folder: Path) -> Iterator[tuple[str, subprocess.Popen[b
     known = {"RPSYNC_CONFIG": str(folder / "rpsync.toml"), "RPSYNC_API_TOKENS": PAIR}
     environment = {**os.environ, **known, "RPSYNC_OMS_DATABASE_URL": str(books.engine.url)}
     command = [str(Path(sys.executable).parent / "rpsync"), "oms", "serve", "--port", str(port)]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+    with (folder / "server.log").open("ab") as log, subprocess.Popen(command, env=environment, stderr=log) as process:
         url = f"http://127.0.0.1:{port}"
         try:
             deadline = time.monotonic() + 60
             while not _well(url):
-                assert process.poll() is None, "the server ended"
+                assert process.poll() is None, (folder / "server.log").read_text()
                 assert time.monotonic() < deadline, "the server does not come up"
                 time.sleep(0.02)
             yield url, process
@@ -111,13 +112,15 @@ def kill_under_load(books: Books, folder: Path, times: int) -> None:
             already = sum(len(till.acknowledged) for till in tills)
             for thread in threads:
                 thread.start()
+            deadline = time.monotonic() + 30
             while sum(len(till.acknowledged) for till in tills) == already:
+                assert time.monotonic() < deadline, "nobody is answered"
                 time.sleep(0.005)
             time.sleep(chance.uniform(0.03, 0.25))
             process.send_signal(signal.SIGKILL)
             for thread in threads:
                 thread.join(timeout=30)
-    assert sum(till.interrupted for till in tills) == times * TILLS, "every till was at work whenever it happened"
+    assert sum(till.interrupted for till in tills) >= times, "the kills hit tills that waited for an answer"
 
     with served(books, folder) as (url, process):
         with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
@@ -141,7 +144,7 @@ def kill_under_load(books: Books, folder: Path, times: int) -> None:
     ]
     assert books.totals("F1", "A") == (OPENING - len(acknowledged),) * 2
     with books.engine.begin() as connection:
-        assert [found for found in verify(connection).disagreements if found.stands is not None] == []
+        assert verify(connection).disagreements == []
 
 
 def test_a_server_that_is_killed_twenty_times_under_load_loses_no_acknowledged_sale_and_doubles_none(
