@@ -52,11 +52,14 @@ _BOOKS = {
 
 
 def books(path: Path, rows: int) -> Engine:
-    """An embedded OMS with so many keys, 10 pieces on every shelf."""
+    """An embedded OMS with so many keys, 10 pieces on every shelf.
+
+    Item ids count up facility by facility, as they do where a first reset made the items.
+    """
     engine = open_engine(f"sqlite:///{path}", create=True)
     metadata.create_all(engine)
     products = rows // FACILITIES
-    keys = [(f"P{p}", f"F{f}", f"P{p}@F{f}") for f in range(FACILITIES) for p in range(products)]
+    keys = [(f"P{p}", f"F{f}", item_id(f, p, products)) for f in range(FACILITIES) for p in range(products)]
     content: dict[str, Iterator[tuple[object, ...]]] = {
         "FACILITY": ((f"F{f}", "RETAIL_STORE", f"S{f}") for f in range(FACILITIES)),
         "PRODUCT": ((f"P{p}", "FINISHED_GOOD", f"SKU{p}") for p in range(products)),
@@ -76,6 +79,11 @@ def books(path: Path, rows: int) -> Engine:
 def upca(product: int) -> str:
     """A number of twelve digits."""
     return f"{100_000_000_000 + product}"
+
+
+def item_id(facility: int, product: int, products: int) -> str:
+    """The inventory item of a key."""
+    return f"{10_000_000 + facility * products + product}"
 
 
 def measure(folder: Path, rounds: int, rows: int = ROWS) -> dict[str, object]:
@@ -133,7 +141,7 @@ def _import(engine: Engine, rows: int, number: int) -> float:
 def _insert(engine: Engine, rows: int, number: int) -> float:
     products, moment = rows // FACILITIES, f"2019-01-{number:02d} 00:00:00.000000"
     values = [
-        (f"P{p}@F{f}", f"bare{number}_{f}_{p}", moment, 0, 0, "bare", "BARE", "a bare row", moment)
+        (item_id(f, p, products), f"bare{number}_{f}_{p}", moment, 0, 0, "bare", "BARE", "a bare row", moment)
         for f in range(FACILITIES)
         for p in range(products)
     ]
