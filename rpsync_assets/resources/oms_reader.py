@@ -263,7 +263,7 @@ def _column(name: str, values: Sequence[object], kind: pl.DataType | type[pl.Dat
     broken = next((value for value in values if value is not None and value != int(value)), None)  # type: ignore[call-overload]
     if broken is not None:
         raise SetupError(
-            f"The OMS holds the quantity {float(broken):g} in {name}: a part of a piece",
+            f"The OMS holds the quantity {float(str(broken)):g} in {name}: a part of a piece",
             "Correct it in the OMS; shoes come whole",
         )
     return pl.Series(name, [None if value is None else int(value) for value in values], dtype=pl.Int64)  # type: ignore[call-overload]
