@@ -1,46 +1,297 @@
-"""The door to Shopify: the counts it shows.
+"""The door to Shopify: counts, what its own orders took, setting and adjusting quantities.
 
-Belongs here: reading Shopify's counts. Does not: deciding what to send. Nothing is sent yet: until publishing is built,
-counts come from an inventory export (a CSV), and every run ends with a receipt that says dry run.
+Belongs here: questions and answers in our own words, pages that never drop a short last one. Does not: HTTP and waiting
+(``resources/shopify_api``), what to send (``core/publication``), remembering it (``resources/publications``).
+
+One bad row fails a whole call at Shopify. The answer names it by its place in ``userErrors.field``, or not at all.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
+from pydantic import SecretStr
 
-from rpsync_assets.core.errors import SetupError
+from rpsync_assets.core.errors import PermanentError, SetupError
+from rpsync_assets.core.publication import AVAILABLE_SCHEMA, TAKEN_SCHEMA
+from rpsync_assets.resources.publications import Operation
+from rpsync_assets.resources.shopify_api import Bucket, ShopifyApi
 
-AVAILABLE_SCHEMA = {
-    "shopify_inventory_item_id": pl.String,
-    "shopify_location_id": pl.String,
-    "available": pl.Int64,
+PER_CALL = 250
+"""Rows that one call may hold (domain.md 5.4)."""
+
+REASON = "correction"
+
+COUNTS = """
+query Counts($location: ID!, $after: String) {
+  location(id: $location) {
+    inventoryLevels(first: 250, after: $after) {
+      nodes { item { id } quantities(names: ["available"]) { quantity } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
 }
+"""
+
+_ORDER = """
+  id cancelledAt
+  lineItems(first: %(lines)d) {
+    nodes { id quantity variant { inventoryItem { id } } } pageInfo { hasNextPage }
+  }
+  refunds(first: %(refunds)d) {
+    refundLineItems(first: %(lines)d) {
+      nodes { quantity restocked location { id } lineItem { id } } pageInfo { hasNextPage }
+    }
+  }
+  fulfillmentOrders(first: %(places)d) {
+    nodes {
+      assignedLocation { location { id } }
+      lineItems(first: %(lines)d) { nodes { totalQuantity lineItem { id } } pageInfo { hasNextPage } }
+    }
+    pageInfo { hasNextPage }
+  }
+"""
+_SHORT = {"lines": 10, "refunds": 5, "places": 3}
+_LONG = {"lines": 250, "refunds": 100, "places": 50}
+
+ORDERS = f"""
+query Orders($since: String!, $after: String) {{
+  orders(first: 25, after: $after, query: $since, sortKey: CREATED_AT) {{
+    nodes {{ {_ORDER % _SHORT} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
+ONE_ORDER = f"query OneOrder($order: ID!) {{ order(id: $order) {{ {_ORDER % _LONG} }} }}"
+
+SET = """
+mutation Set($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { field message code }
+  }
+}
+"""
+ADJUST = """
+mutation Adjust($input: InventoryAdjustQuantitiesInput!, $key: String!) {
+  inventoryAdjustQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { field message code }
+  }
+}
+"""
 
 
 @dataclass(frozen=True)
-class ShopifyExport:
-    """Counts from an export: ``inventory_item_id``, ``location_id``, ``available``."""
+class RowError:
+    """Why a call failed.
 
-    path: Path | None
+    Attributes:
+        row: the place of the bad row in the call; None if Shopify did not say.
+        code: Shopify's code.
+        message: Shopify's words.
+    """
 
-    def available(self) -> pl.DataFrame:
-        """``AVAILABLE_SCHEMA``; empty when no export is set, so that every difference says its count is unknown.
+    row: int | None
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ShopSettings:
+    """How one shop is reached."""
+
+    url: str
+    token: SecretStr | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Shopify:
+    """The shops of the product stores."""
+
+    shops: Mapping[str, ShopSettings]
+
+    @contextmanager
+    def session(self, store: str) -> Iterator["ShopSession"]:
+        """Talk to a store's shop.
 
         Raises:
-            SetupError: the export is set but missing or has other columns.
+            SetupError: its token is not set.
         """
-        if self.path is None:
-            return pl.DataFrame(schema=AVAILABLE_SCHEMA)
-        try:
-            found = pl.read_csv(self.path, infer_schema=False)
-            return found.select(
-                pl.col("inventory_item_id").alias("shopify_inventory_item_id"),
-                pl.col("location_id").alias("shopify_location_id"),
-                pl.col("available").cast(pl.Int64),
-            ).unique(["shopify_inventory_item_id", "shopify_location_id"], keep="last")
-        except (OSError, pl.exceptions.PolarsError) as error:
+        shop = self.shops[store]
+        if shop.token is None:
             raise SetupError(
-                f"Shopify's counts cannot be read from {self.path.name}: {str(error).splitlines()[0]}",
-                "Set [shopify] available to a CSV with inventory_item_id, location_id and available",
-            ) from error
+                f"The token of {store}'s shop is not set",
+                f"Put the app's Admin API access token into RPSYNC_SHOPIFY_TOKEN_{store}",
+            )
+        api = ShopifyApi(store, shop.url, shop.token.get_secret_value())
+        try:
+            yield ShopSession(api)
+        finally:
+            api.close()
+
+
+@dataclass(frozen=True)
+class ShopSession:
+    """One shop, open."""
+
+    api: ShopifyApi
+
+    @property
+    def bucket(self) -> Bucket:
+        """What was waited for."""
+        return self.api.bucket
+
+    def available(self, locations: Sequence[str]) -> pl.DataFrame:
+        """``AVAILABLE_SCHEMA`` of all items at these locations.
+
+        Raises:
+            SetupError: a location is not there.
+        """
+        rows: list[tuple[str, str, int]] = []
+        for location in locations:
+            after: str | None = None
+            while True:
+                found = self.api.ask(COUNTS, {"location": _gid("Location", location), "after": after})["location"]
+                if found is None:
+                    raise SetupError(
+                        f"Shopify has no location {location} in the shop of {self.api.store}",
+                        "Correct the location mapping in HotWax (SHOPIFY_SHOP_LOCATION)",
+                    )
+                levels = found["inventoryLevels"]
+                rows += [
+                    (_number(level["item"]["id"]), location, level["quantities"][0]["quantity"])
+                    for level in levels["nodes"]
+                ]
+                if not levels["pageInfo"]["hasNextPage"]:
+                    break
+                after = levels["pageInfo"]["endCursor"]
+        return pl.DataFrame(rows, orient="row", schema=AVAILABLE_SCHEMA)
+
+    def taken(self, since: datetime, fallback: str) -> pl.DataFrame:
+        """``TAKEN_SCHEMA``: what each of Shopify's own orders placed since a moment took, less what was restocked.
+
+        Args:
+            since: orders that were created before it are settled.
+            fallback: the location of a line that no fulfillment order names.
+
+        Raises:
+            PermanentError: an order is too large to be read whole.
+        """
+        rows: list[tuple[str, str, str, int]] = []
+        after: str | None = None
+        query = f"created_at:>='{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+        while True:
+            page = self.api.ask(ORDERS, {"since": query, "after": after})["orders"]
+            for order in page["nodes"]:
+                rows += _taken(order if _is_whole(order, _SHORT) else self._whole(order["id"]), fallback)
+            if not page["pageInfo"]["hasNextPage"]:
+                return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
+            after = page["pageInfo"]["endCursor"]
+
+    def _whole(self, order_id: str) -> Mapping[str, Any]:
+        order = self.api.ask(ONE_ORDER, {"order": order_id})["order"]
+        if order is None or not _is_whole(order, _LONG):
+            raise PermanentError(
+                f"Shopify's order {_number(order_id)} of {self.api.store} cannot be read whole",
+                "Nothing was published: what it took is not known. Report it with its number of lines and refunds",
+            )
+        return order
+
+    def send(self, operation: Operation) -> list[RowError]:
+        """Send an operation; no errors: all of it is applied, else nothing of it is."""
+        key = {"operation": operation.id}
+        if operation.verb == "set":
+            quantities = [
+                {
+                    "inventoryItemId": _gid("InventoryItem", change.item),
+                    "locationId": _gid("Location", change.location),
+                    "quantity": change.number,
+                    "changeFromQuantity": change.change_from,
+                }
+                for change in operation.changes
+            ]
+            document, field_name, payload = SET, "quantities", {"quantities": quantities}
+        else:
+            changes = [
+                {
+                    "inventoryItemId": _gid("InventoryItem", change.item),
+                    "locationId": _gid("Location", change.location),
+                    "delta": change.number,
+                    # Said on purpose: whatever Shopify has sold meanwhile, the difference is the difference.
+                    "changeFromQuantity": None,
+                }
+                for change in operation.changes
+            ]
+            document, field_name, payload = ADJUST, "changes", {"changes": changes}
+        given = {"name": "available", "reason": REASON, "referenceDocumentUri": operation.reference, **payload}
+        (answer,) = self.api.ask(document, {"input": given, "key": key["operation"]}).values()
+        return [
+            RowError(_row(error["field"], field_name), error["code"] or "UNKNOWN", error["message"])
+            for error in answer["userErrors"]
+        ]
+
+
+def _row(place: Sequence[str] | None, field_name: str) -> int | None:
+    """The place of a row from ``["input", "quantities", "3", "changeFromQuantity"]``."""
+    if place and field_name in place:
+        after = place[place.index(field_name) + 1 :]
+        if after and after[0].isdecimal():
+            return int(after[0])
+    return None
+
+
+def _is_whole(order: Mapping[str, Any], pages: Mapping[str, int]) -> bool:
+    """Whether no page inside an order was cut; a list without page marks is cut if it is full."""
+    inner = [
+        order["lineItems"],
+        order["fulfillmentOrders"],
+        *(refund["refundLineItems"] for refund in order["refunds"]),
+        *(place["lineItems"] for place in order["fulfillmentOrders"]["nodes"]),
+    ]
+    return len(order["refunds"]) < pages["refunds"] and not any(page["pageInfo"]["hasNextPage"] for page in inner)
+
+
+def _taken(order: Mapping[str, Any], fallback: str) -> list[tuple[str, str, str, int]]:
+    """Rows of ``TAKEN_SCHEMA``; a line is taken where its fulfillment orders lie, restocked where its refund says."""
+    number = _number(order["id"])
+    items = {
+        line["id"]: _number(line["variant"]["inventoryItem"]["id"])
+        for line in order["lineItems"]["nodes"]
+        if line["variant"] is not None
+    }
+    places: dict[str, dict[str, int]] = {}
+    for assigned in order["fulfillmentOrders"]["nodes"]:
+        location = assigned["assignedLocation"]["location"]
+        where = fallback if location is None else _number(location["id"])
+        for line in assigned["lineItems"]["nodes"]:
+            at = places.setdefault(line["lineItem"]["id"], {})
+            at[where] = at.get(where, 0) + int(line["totalQuantity"])
+    rows: list[tuple[str, str, str, int]] = []
+    for line in order["lineItems"]["nodes"]:
+        if line["id"] not in items:
+            continue  # its variant was deleted: there is nothing to publish for it
+        at = places.get(line["id"]) or {fallback: 0}
+        # What no fulfillment order holds any more (cancelled, removed) was taken where the rest was.
+        first = next(iter(at))
+        at[first] += int(line["quantity"]) - sum(at.values())
+        rows += [(number, items[line["id"]], where, units) for where, units in at.items()]
+    for refund in order["refunds"]:
+        for line in refund["refundLineItems"]["nodes"]:
+            if line["restocked"] and line["lineItem"]["id"] in items:
+                location = line["location"]
+                known = places.get(line["lineItem"]["id"])
+                where = _number(location["id"]) if location else next(iter(known)) if known else fallback
+                rows.append((number, items[line["lineItem"]["id"]], where, -int(line["quantity"])))
+    return [row for row in rows if row[3]]
+
+
+def _gid(kind: str, number: str) -> str:
+    return f"gid://shopify/{kind}/{number}"
+
+
+def _number(gid: str) -> str:
+    return gid.rsplit("/", 1)[-1]

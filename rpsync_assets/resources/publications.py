@@ -1,0 +1,219 @@
+"""What we published to Shopify: the outbox of operations, and the baseline of each item.
+
+Belongs here: the rows that make a publication safe to kill and to click twice. Does not: what to publish
+(``core/publication``), HTTP (``resources/shopify``).
+
+Every operation is written down before it is sent, with its payload and its idempotency key (the row's id), and settled
+after the answer, in one transaction with the baselines of what it changed. A crash at any point leaves an unsettled
+operation: it is sent again with the same payload and key, and Shopify applies it once.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Literal
+from uuid import uuid4
+
+import polars as pl
+from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rpsync_assets.core.publication import BASELINE_SCHEMA
+from rpsync_assets.resources.databases import open_engine
+
+Verb = Literal["set", "adjust"]
+
+_metadata = MetaData()
+
+_operations = Table(
+    "shopify_operations",
+    _metadata,
+    Column("id", String(36), primary_key=True),
+    Column("product_store", String(40), nullable=False, index=True),
+    Column("verb", String(10), nullable=False),
+    Column("reference", String(255), nullable=False),
+    # The rows as they are sent, each with the baseline that holds once it is applied.
+    Column("payload", Text, nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("written_at", DateTime, nullable=False),
+    Column("settled_at", DateTime),
+    # "applied", "refused" (nothing of it was applied, and why) or "abandoned" (too old to be sent again).
+    Column("outcome", String(20)),
+    Column("errors", Text),
+)
+
+_baselines = Table(
+    "shopify_baselines",
+    _metadata,
+    Column("product_store", String(40), primary_key=True),
+    Column("shopify_inventory_item_id", String(40), primary_key=True),
+    Column("shopify_location_id", String(40), primary_key=True),
+    Column("baseline", Integer),
+    Column("reflected", Integer, nullable=False),
+)
+
+_full_comparisons = Table(
+    "shopify_full_comparisons",
+    _metadata,
+    Column("product_store", String(40), primary_key=True),
+    Column("compared_at", DateTime, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of an operation.
+
+    Attributes:
+        item: Shopify's inventory item id.
+        location: Shopify's location id.
+        number: the quantity to set, or the delta to adjust by.
+        change_from: the count that was read, for a set.
+        baseline: B once this is applied.
+        reflected: K of the same moment.
+    """
+
+    item: str
+    location: str
+    number: int
+    change_from: int | None
+    baseline: int
+    reflected: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call to Shopify, as it was written down."""
+
+    id: str
+    verb: Verb
+    reference: str
+    changes: tuple[Change, ...]
+    written_at: datetime
+
+
+@dataclass(frozen=True)
+class Publications:
+    """The outbox and the baselines, in our own state database."""
+
+    url: str = field(repr=False)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The open database; file and tables are made on first use."""
+        engine = open_engine(self.url, create=True)
+        _metadata.create_all(engine)
+        return engine
+
+    def write(self, store: str, verb: Verb, reference: str, changes: Sequence[Change], run_id: str) -> Operation:
+        """Write an operation down before it is sent; its id is its idempotency key, never used for another."""
+        operation = Operation(str(uuid4()), verb, reference, tuple(changes), datetime.now(UTC))
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(
+                insert(_operations).values(
+                    id=operation.id,
+                    product_store=store,
+                    verb=verb,
+                    reference=reference,
+                    payload=json.dumps([vars(change) for change in changes]),
+                    run_id=run_id,
+                    written_at=_naive(operation.written_at),
+                )
+            )
+        return operation
+
+    def unsettled(self, store: str) -> list[Operation]:
+        """What a run that died left behind, oldest first."""
+        query = (
+            select(_operations)
+            .where(_operations.c.product_store == store, _operations.c.settled_at.is_(None))
+            .order_by(_operations.c.written_at, _operations.c.id)
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            Operation(
+                row["id"],
+                row["verb"],
+                row["reference"],
+                tuple(Change(**change) for change in json.loads(row["payload"])),
+                row["written_at"].replace(tzinfo=UTC),
+            )
+            for row in rows
+        ]
+
+    def settle(self, store: str, operation: Operation, outcome: str, errors: Sequence[str] = ()) -> None:
+        """The answer is known; what was applied moves its baselines in the same transaction."""
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(
+                update(_operations)
+                .where(_operations.c.id == operation.id)
+                .values(settled_at=_naive(datetime.now(UTC)), outcome=outcome, errors=json.dumps(errors) or None)
+            )
+            if outcome == "applied":
+                connection.execute(
+                    self._upsert(),
+                    [
+                        {
+                            "product_store": store,
+                            "shopify_inventory_item_id": change.item,
+                            "shopify_location_id": change.location,
+                            "baseline": change.baseline,
+                            "reflected": change.reflected,
+                        }
+                        for change in operation.changes
+                    ],
+                )
+
+    def move(self, store: str, baselines: pl.DataFrame) -> None:
+        """Baselines of items that needed no operation: Shopify shows them right, or has no count of them.
+
+        Args:
+            store: the product store.
+            baselines: ``BASELINE_SCHEMA``.
+        """
+        if baselines.is_empty():
+            return
+        rows = baselines.select(pl.lit(store).alias("product_store"), *BASELINE_SCHEMA).to_dicts()
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(self._upsert(), rows)
+
+    def baselines(self, store: str) -> pl.DataFrame:
+        """``BASELINE_SCHEMA``."""
+        query = select(*(_baselines.c[name] for name in BASELINE_SCHEMA)).where(_baselines.c.product_store == store)
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query).all()]
+        return pl.DataFrame(rows, orient="row", schema=BASELINE_SCHEMA)
+
+    def compared_at(self, store: str) -> datetime | None:
+        """When all items of a store were last compared with Shopify."""
+        query = select(_full_comparisons.c.compared_at).where(_full_comparisons.c.product_store == store)
+        with self.engine.connect() as connection:
+            moment = connection.execute(query).scalar()
+        return None if moment is None else moment.replace(tzinfo=UTC)
+
+    def compared(self, store: str, at: datetime) -> None:
+        """All items of a store were compared with Shopify at this moment."""
+        statement = self._dialect().insert(_full_comparisons).values(product_store=store, compared_at=_naive(at))
+        statement = statement.on_conflict_do_update(
+            index_elements=["product_store"], set_={"compared_at": statement.excluded.compared_at}
+        )
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(statement)
+
+    def _upsert(self):
+        statement = self._dialect().insert(_baselines)
+        new = statement.excluded
+        return statement.on_conflict_do_update(
+            index_elements=[column.name for column in _baselines.primary_key],
+            set_={"baseline": new.baseline, "reflected": new.reflected},
+        )
+
+    def _dialect(self):
+        return sqlite if self.engine.dialect.name == "sqlite" else postgresql
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)
