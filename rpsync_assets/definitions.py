@@ -16,8 +16,9 @@ from rpsync_assets.resources.hotwax_oms import HotWaxOms
 from rpsync_assets.resources.landing import Landing
 from rpsync_assets.resources.oms import EmbeddedOms, Oms
 from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.sftp import Sftp
-from rpsync_assets.resources.shopify import ShopifyExport
+from rpsync_assets.resources.shopify import Shopify, ShopSettings
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import ParquetIOManager, Tables
 from rpsync_assets.resources.warehouse import Warehouse
@@ -39,7 +40,14 @@ def build_resources(settings: Settings) -> dict[str, object]:
         "settings": settings,
         "sftp": sftp,
         "oms": _oms(settings, sftp),
-        "shopify": ShopifyExport(settings.shopify.available),
+        "shopify": Shopify(
+            {
+                store: ShopSettings(its.shopify.url, secrets.shopify_tokens.get(store))
+                for store, its in settings.stores.items()
+                if its.shopify.url is not None
+            }
+        ),
+        "publications": Publications(settings.state_database_url),
         "state": State(settings.state_database_url),
         "landing": Landing(settings.data_dir / "landing"),
         "outbox": Outbox(settings.data_dir / "outbox"),

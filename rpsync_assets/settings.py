@@ -23,6 +23,7 @@ from rpsync_assets.core.variance import Told
 
 CONFIG_VARIABLE = "RPSYNC_CONFIG"
 DATA_DIR_VARIABLE = "RPSYNC_DATA_DIR"
+TOKEN_PREFIX = "RPSYNC_SHOPIFY_TOKEN_"  # noqa: S105  the name of a variable
 SANDBOX_CONFIG = Path(__file__).parent / "sandbox" / "rpsync.toml"
 
 
@@ -38,6 +39,28 @@ class ColumnNames(_Section):
     store_code: str = "store_code"
     upc: str = "upc"
     quantity: str = "qty"
+
+
+class StoreShopifySettings(_Section):
+    """A store's shop, and how far publishing to it may go."""
+
+    # https://<shop>.myshopify.com; without it nothing is read from Shopify and nothing is sent.
+    url: str | None = None
+    # "dry_run" reads Shopify and tells what it would send; "on" sends. Exactly one system may publish to a shop.
+    publish: Literal["off", "dry_run", "on"] = "dry_run"
+    # A publication that would change more of the items, or take more of them to zero, is held: an ordinary night
+    # changes a few in a hundred, and sells a few out.
+    max_changed_share: float = Field(default=0.5, ge=0, le=1)
+    max_zeroed_share: float = Field(default=0.1, ge=0, le=1)
+    # Deltas compare with what was published; older than this, all is compared with Shopify itself.
+    baseline_max_age_hours: int = Field(default=26, ge=1)
+    # Shopify shows an app the orders of the last 60 days.
+    order_days: int = Field(default=59, ge=1)
+
+    @property
+    def mode(self) -> Literal["off", "dry_run", "on"]:
+        """How far publishing goes; off without a shop."""
+        return "off" if self.url is None else self.publish
 
 
 class StoreSettings(_Section):
@@ -58,6 +81,7 @@ class StoreSettings(_Section):
     booked_by: Literal["order_completed", "fulfillment_history"] = "order_completed"
     # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    shopify: StoreShopifySettings = StoreShopifySettings()
 
     @field_validator("time_zone")
     @classmethod
@@ -120,12 +144,6 @@ class OmsSettings(_Section):
     reset_basis: Literal["qoh", "atp"] = "qoh"
 
 
-class ShopifySettings(_Section):
-    """Shopify's side. Until publishing is built, counts come from an inventory export and nothing is ever sent."""
-
-    available: Path | None = None
-
-
 class Secrets(_Section):
     """What only the environment may hold."""
 
@@ -134,6 +152,7 @@ class Secrets(_Section):
     oms_database_url: SecretStr | None = None
     state_database_url: SecretStr | None = None
     api_tokens: SecretStr | None = Field(default=None, description="name:sha256 pairs, made by rpsync oms token")
+    shopify_tokens: dict[str, SecretStr] = Field(default={}, description="by product store")
 
 
 class Settings(_Section):
@@ -143,7 +162,6 @@ class Settings(_Section):
     stores: dict[str, StoreSettings]
     sftp: SftpSettings
     oms: OmsSettings = OmsSettings()
-    shopify: ShopifySettings = ShopifySettings()
     secrets: Secrets = Secrets()
 
     @field_validator("stores")
@@ -223,9 +241,15 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     return _with_absolute_paths(settings, base=base, data_dir=folder / data_dir if data_dir else None)
 
 
-def _secrets(environ: Mapping[str, str]) -> dict[str, str]:
+def _secrets(environ: Mapping[str, str]) -> dict[str, object]:
     names = ("sftp_password", "sftp_key_file", "oms_database_url", "state_database_url", "api_tokens")
-    return {name: environ[variable] for name in names if (variable := f"RPSYNC_{name.upper()}") in environ}
+    found: dict[str, object] = {
+        name: environ[variable] for name in names if (variable := f"RPSYNC_{name.upper()}") in environ
+    }
+    tokens = {
+        name.removeprefix(TOKEN_PREFIX): token for name, token in environ.items() if name.startswith(TOKEN_PREFIX)
+    }
+    return {**found, "shopify_tokens": tokens}
 
 
 def _first_line(error: Exception) -> str:
@@ -238,7 +262,6 @@ def _first_line(error: Exception) -> str:
 
 def _with_absolute_paths(settings: Settings, *, base: Path, data_dir: Path | None) -> Settings:
     """Paths in the file are relative to the file; the data folder of the environment is relative to where we work."""
-    shopify_counts = settings.shopify.available
     return settings.model_copy(
         update={
             "data_dir": (data_dir or base / settings.data_dir).resolve(),
@@ -248,9 +271,6 @@ def _with_absolute_paths(settings: Settings, *, base: Path, data_dir: Path | Non
             "sftp": settings.sftp.model_copy(update={"known_hosts": base / settings.sftp.known_hosts}),
             "oms": settings.oms.model_copy(
                 update={"database": base / settings.oms.database, "sftp_root": base / settings.oms.sftp_root}
-            ),
-            "shopify": settings.shopify.model_copy(
-                update={"available": base / shopify_counts if shopify_counts else None}
             ),
         }
     )

@@ -1,30 +1,49 @@
-"""Shopify's side: the feed, the daily full reset, the deltas. Every run of these is a dry run for now and says so.
+"""Shopify's side: the feed, the daily full reset, the deltas.
 
-Belongs here: shopify_feed, shopify_full_reset, shopify_delta. Does not: targets and differences (``core/feed``).
+Belongs here: shopify_feed, shopify_full_reset, shopify_delta, and what they tell. Does not: targets (``core/feed``),
+differences (``core/publication``), sending (``assets/publisher``).
 """
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
-from rpsync_assets.assets.metadata import described
-from rpsync_assets.assets.verdicts import require
+from rpsync_assets.assets.desired import DesiredReader
+from rpsync_assets.assets.metadata import as_markdown, counted, described
+from rpsync_assets.assets.publisher import Published, Publisher
+from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
-from rpsync_assets.core.atp import online_atp as compute_online_atp
-from rpsync_assets.core.feed import OUTCOMES, difference
+from rpsync_assets.core.errors import PermanentError
 from rpsync_assets.core.feed import shopify_feed as compute_feed
+from rpsync_assets.core.publication import AVAILABLE_SCHEMA, OUTCOMES, UNITS_SCHEMA, plan_full
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
-from rpsync_assets.resources.shopify import ShopifyExport
-from rpsync_assets.settings import Settings
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.publications import Publications
+from rpsync_assets.resources.shopify import Shopify
+from rpsync_assets.resources.state import State
+from rpsync_assets.settings import Settings, StoreSettings
 
-DRY_RUN = "DRY RUN: nothing was sent to Shopify; these are the differences that a publication would send"
+RECEIPTS = {
+    "off": "OFF: nothing was read from Shopify and nothing was sent; see [stores.<id>.shopify] in the settings",
+    "dry_run": "DRY RUN: nothing was sent to Shopify; these are the differences that a publication would send",
+    "on": "PUBLISHED: these differences were sent to Shopify",
+}
+NOBODY = pl.DataFrame(schema={"product_id": pl.String, "facility_id": pl.String})
 
 FEED_CHECKS = {
     "feed_not_negative": "No target is below zero.",
     "feed_unique": "Each inventory item has one target per location.",
+}
+PUBLICATION_CHECKS = {
+    **FEED_CHECKS,
+    "publication_changed_share": "Not most of the shop is changed at once, unless somebody is sure.",
+    "publication_zeroed_share": "Not much of the shop is taken to zero at once, unless somebody is sure.",
+    "shopify_matches": "Read again after a full reset: Shopify shows what may be sold less what it sold meanwhile.",
 }
 
 
@@ -52,37 +71,127 @@ def shopify_feed(
     )
 
 
-@asset(group="shopify", kinds={"shopify"}, checks=FEED_CHECKS)
+@asset(group="shopify", kinds={"shopify"}, checks=PUBLICATION_CHECKS, deps=("shopify_feed",))
 def shopify_full_reset(
     context: dg.AssetExecutionContext,
-    shopify_feed: pl.DataFrame,
-    shopify: dg.ResourceParam[ShopifyExport],
-) -> dg.MaterializeResult[pl.DataFrame]:
-    """The day's publication to Shopify: only what differs. A dry run: differences are computed, nothing is sent."""
-    checks = require(_feed_guards(shopify_feed))
-    table = difference(shopify_feed, shopify.available())
-    return dg.MaterializeResult(value=table, check_results=checks, metadata=_receipt(table))
-
-
-@asset(group="shopify", kinds={"shopify"}, per="store", deps=("pos_sales", "shopify_full_reset"), checks=FEED_CHECKS)
-def shopify_delta(
-    context: dg.AssetExecutionContext,
+    config: ReleaseConfig,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
-    shopify: dg.ResourceParam[ShopifyExport],
+    state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
+    shopify: dg.ResourceParam[Shopify],
+    publications: dg.ResourceParam[Publications],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """The day's publication to Shopify: every item is compared with what Shopify shows, and only what differs is sent.
+
+    What may be sold is read from the OMS anew when it publishes; ``shopify_feed`` is the record of the day and is never
+    sent. Units that Shopify has sold and the OMS has not heard of stay sold. Afterwards all is read once more: see the
+    check ``shopify_matches``.
+    """
+    slot = Slot.of(context)
+    its = settings.store(slot.store)
+    slot.refuse_future(its.zone)
+    today = datetime.now(UTC).astimezone(its.zone).date()
+    if its.shopify.mode == "on" and slot.day != today:
+        raise PermanentError(
+            f"{slot.day} is over at {slot.store}, and Shopify shows what may be sold now",
+            f"Materialize {today}|{slot.store}: it reads everything anew; the past is never published",
+        )
+    publisher = _publisher(context, slot.store, settings, oms, state, outbox, shopify, publications)
+    return _publish(publisher, publisher.full, config.release)
+
+
+@asset(
+    group="shopify",
+    kinds={"shopify"},
+    per="store",
+    deps=("pos_sales", "shopify_full_reset"),
+    checks=PUBLICATION_CHECKS,
+)
+def shopify_delta(
+    context: dg.AssetExecutionContext,
+    config: ReleaseConfig,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[Oms],
+    state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
+    shopify: dg.ResourceParam[Shopify],
+    publications: dg.ResourceParam[Publications],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Every 15 minutes: what changed since the last publication, found by comparing states, not by a time window.
 
-    A dry run moves no baseline, so for now every delta is a comparison with what Shopify shows. Nothing is sent.
+    Stock, rules and facilities that joined or left the channel are covered alike, and Shopify's own sales are never
+    sent back to it. Where nothing was published yet, or too long ago, everything is compared with Shopify instead.
     """
     store = str(context.partition_key)
-    with oms.read() as reader:
-        read = reader.stock(store, settings.store(store).channel)
-        atp = compute_online_atp(read.stock, read.channel_rules, read.queue_demand, reserves=read.reserves)
-        feed = compute_feed(atp, reader.shopify_items(store), reader.shopify_locations(store))
-    checks = require(_feed_guards(feed))
-    table = difference(feed, shopify.available())
-    return dg.MaterializeResult(value=table, check_results=checks, metadata=_receipt(table))
+    publisher = _publisher(context, store, settings, oms, state, outbox, shopify, publications)
+    return _publish(publisher, publisher.delta, config.release)
+
+
+def _publisher(
+    context: dg.AssetExecutionContext,
+    store: str,
+    settings: Settings,
+    oms: Oms,
+    state: State,
+    outbox: Outbox,
+    shopify: Shopify,
+    publications: Publications,
+) -> Publisher:
+    reader = DesiredReader(oms, state, outbox)
+    return Publisher(store, settings.store(store), reader, shopify, publications, context.run.run_id)
+
+
+def _publish(
+    publisher: Publisher, publish: Callable[[Callable[[pl.DataFrame], None]], Published], release: str
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Publish as far as the store's setting goes, and tell what came of it."""
+    mode = publisher.its.shopify.mode
+    checks: list[dg.AssetCheckResult] = []
+
+    def allowed(plan: pl.DataFrame) -> None:
+        verdicts = [*_feed_guards(plan), *_mass_change(plan, publisher.its)]
+        # A dry run sends nothing, so it shows what would be held and goes on.
+        checks[:] = [check_result(v) for v in verdicts] if mode == "dry_run" else require(verdicts, release=release)
+
+    if mode == "off":
+        feed = publisher.reader.read(publisher.store, publisher.its).feed
+        unread = pl.DataFrame(schema=AVAILABLE_SCHEMA)
+        no_orders = pl.DataFrame(schema=UNITS_SCHEMA)
+        nothing = plan_full(feed, unread, no_orders, no_orders, NOBODY)
+        allowed(nothing)
+        matches = guards.shopify_matches(0, compared=0, units=0)
+        return dg.MaterializeResult(
+            value=nothing,
+            check_results=[*checks, check_result(matches)],
+            metadata={**described(nothing), "receipt": RECEIPTS["off"]},
+        )
+    published = publish(allowed)
+    drifting = published.drifting
+    units = int(drifting["drift"].abs().sum())
+    compared = 0 if published.after is None else published.after.height
+    matches = check_result(guards.shopify_matches(drifting.height, compared=compared, units=units))
+    if drifting.height:
+        matches = matches._replace(metadata={**matches.metadata, "rows": _table(drifting)})
+    return dg.MaterializeResult(
+        value=published.plan,
+        check_results=[*checks, matches],
+        metadata=_receipt(published, mode),
+    )
+
+
+def _mass_change(plan: pl.DataFrame, its: StoreSettings) -> list[guards.Verdict]:
+    stocked = plan.filter(pl.col("outcome") != "not_stocked")
+    changed = stocked.filter(pl.col("outcome").is_in(["up", "down"]))
+    # A delta does not read counts; its target is what may be sold.
+    zeroed = changed.filter((pl.col("outcome") == "down") & (pl.coalesce("target", "quantity") == 0))
+    return guards.publication_changes(
+        changed.height,
+        zeroed=zeroed.height,
+        compared=stocked.height,
+        max_changed_share=its.shopify.max_changed_share,
+        max_zeroed_share=its.shopify.max_zeroed_share,
+    )
 
 
 def _feed_guards(feed: pl.DataFrame) -> list[guards.Verdict]:
@@ -97,15 +206,28 @@ def _feed_guards(feed: pl.DataFrame) -> list[guards.Verdict]:
     ]
 
 
-def _receipt(table: pl.DataFrame) -> dict[str, Any]:
-    counts = dict(table.group_by("outcome").len().iter_rows())
-    changed = table.filter(pl.col("difference") != 0)
+def _receipt(published: Published, mode: str) -> dict[str, Any]:
+    plan, bad = published.plan, published.bad_rows
+    counts = dict(plan.group_by("outcome").len().iter_rows())
+    changed = plan.filter(pl.col("outcome").is_in(["up", "down"]))
     return {
         **described(changed.sort(pl.col("difference").abs(), descending=True)),
-        "dagster/row_count": table.height,
-        "receipt": DRY_RUN,
-        "compared": table.height,
+        "dagster/row_count": plan.height,
+        "receipt": RECEIPTS[mode],
+        "compared": "everything with Shopify" if published.compared_all else "with what was published before",
         **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
         "units up": int(changed.filter(pl.col("difference") > 0)["difference"].sum()),
         "units down": int(-changed.filter(pl.col("difference") < 0)["difference"].sum()),
+        "items sent": published.sent,
+        "items refused by Shopify": bad.height,
+        **({"refused": _table(bad)} if bad.height else {}),
+        **counted("refused", dict(bad.group_by("code").len().sort("code").iter_rows())),
+        "products without an inventory item at Shopify": published.desired.unmapped,
+        "operations of a run that died, sent again": published.resumed,
+        "calls": published.calls,
+        "seconds waited for Shopify's limit": round(published.waited_seconds, 3),
     }
+
+
+def _table(rows: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(as_markdown(rows.head(50)))

@@ -82,6 +82,7 @@ shopify_shop_product = _table(
     "SHOPIFY_SHOP_PRODUCT", "SHOP_ID*", "SHOPIFY_PRODUCT_ID*", "PRODUCT_ID", "SHOPIFY_INVENTORY_ITEM_ID"
 )
 shopify_shop_location = _table("SHOPIFY_SHOP_LOCATION", "SHOP_ID*", "FACILITY_ID*", "SHOPIFY_LOCATION_ID")
+shopify_shop_order = _table("SHOPIFY_SHOP_ORDER", "SHOP_ID*", "ORDER_ID*", "SHOPIFY_ORDER_ID")
 
 # Orders ---------------------------------------------------------------------------------------------------------------
 order_header = _table(

@@ -188,6 +188,11 @@ class OmsReader:
         columns = ("facility_id", "shopify_location_id")
         return self._ask(oms_sql.SHOPIFY_LOCATIONS, dict.fromkeys(columns, pl.String), store=store)
 
+    def reflected_orders(self, store: str, *, ledger: bool) -> pl.DataFrame:
+        """``order_id`` (Shopify's), ``product_id``, ``facility_id`` (of a pick-up order, else null), ``units``."""
+        schema = {"order_id": pl.String, "product_id": pl.String, "facility_id": pl.String, "units": pl.Int64}
+        return self._ask(oms_sql.REFLECTED_ORDERS[ledger], schema, store=store)
+
     def pos_sales(self, store: str, start: datetime, end: datetime) -> pl.DataFrame:
         """``POS_SALE_SCHEMA``: in-store sales (below zero) and returns with an event time from start until end."""
         return self._ask(oms_sql.POS_SALES, POS_SALE_SCHEMA, store=store, day_start=start, day_end=end)

@@ -41,18 +41,18 @@ class Outbox:
         return path.read_bytes()
 
     @contextmanager
-    def alone(self, store: str) -> Iterator[None]:
-        """Hold the store's delivery lock; the system lets go of it when the process ends, killed or not.
+    def alone(self, store: str, doing: str = "delivering") -> Iterator[None]:
+        """Hold the store's lock for one kind of sending; the system lets go of it when the process ends, killed or not.
 
         Raises:
             NotYetError: another run holds it.
         """
-        with private_file(self.folder / f".delivering_{store}").open("wb") as handle:
+        with private_file(self.folder / f".{doing}_{store}").open("wb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise NotYetError(
-                    f"Another run is delivering for {store} at this moment",
-                    "Wait until it has ended; a rerun then finds what it delivered",
+                    f"Another run is {doing} for {store} at this moment",
+                    "Wait until it has ended; a rerun then finds what it did",
                 ) from error
             yield

@@ -142,7 +142,7 @@ class ShopifyApi:
         errors = body.get("errors")
         if not errors:
             return body["data"]
-        first = errors[0] if isinstance(errors, list) else {"message": str(errors)}
+        first: Mapping[str, Any] = errors[0] if isinstance(errors, list) else {"message": str(errors)}
         code = first.get("extensions", {}).get("code")
         if code == "THROTTLED":
             self.bucket.throttled += 1

@@ -185,6 +185,20 @@ class State:
             row = connection.execute(query).mappings().first()
         return None if row is None else _delivery(dict(row))
 
+    def deliveries_since(self, store: str, day: date) -> list[Delivery]:
+        """What went out for a business date and the ones after it, of either kind."""
+        query = (
+            select(_deliveries)
+            .where(
+                _deliveries.c.product_store == store,
+                _deliveries.c.business_date >= day,
+                _deliveries.c.delivered_at.is_not(None),
+            )
+            .order_by(_deliveries.c.id)
+        )
+        with self.engine.connect() as connection:
+            return [_delivery(dict(row)) for row in connection.execute(query).mappings().all()]
+
     def take(self, deliveries: Sequence[Delivery]) -> None:
         """Write down what will be sent, all or nothing; a twin that was first makes this fail.
 
@@ -293,6 +307,10 @@ class State:
         return self._accepted_where(
             _accepted.c.product_store == store, _accepted.c.business_date == day, _accepted.c.settled_at.is_(None)
         )
+
+    def variance_due(self, store: str) -> pl.DataFrame:
+        """The accepted rows of a store, of any day, whose variance is still due: ``ACCEPTED_SCHEMA``."""
+        return self._accepted_where(_accepted.c.product_store == store, _accepted.c.settled_at.is_(None))
 
     def _accepted_where(self, *conditions: ColumnElement[bool]) -> pl.DataFrame:
         query = select(*(_accepted.c[name] for name in ACCEPTED_SCHEMA)).where(*conditions)

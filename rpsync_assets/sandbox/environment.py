@@ -3,21 +3,26 @@
 Belongs here: what a command needs in its environment to work on the sandbox. Does not: running the graph (``demo``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
+
 from rpsync_assets.core.errors import SetupError
-from rpsync_assets.resources.private import private_folder, promoted
+from rpsync_assets.resources.private import private_file, private_folder, promoted
+from rpsync_assets.sandbox import shopify_counts
+from rpsync_assets.sandbox.emulator import server as emulator
+from rpsync_assets.sandbox.emulator.shop import Shop
 from rpsync_assets.sandbox.morning import play_morning
 from rpsync_assets.sandbox.played_mornings import Morning
 from rpsync_assets.sandbox.sftp_server import SftpEndpoint, serving
 from rpsync_assets.sandbox.sizes import Size
 from rpsync_assets.sandbox.stores import ROSTER, SandboxStore
 from rpsync_assets.sandbox.world import World, prepare, store_ids
-from rpsync_assets.settings import CONFIG_VARIABLE, DATA_DIR_VARIABLE
+from rpsync_assets.settings import CONFIG_VARIABLE, DATA_DIR_VARIABLE, TOKEN_PREFIX
 
 DAGSTER_HOME = "DAGSTER_HOME"
 
@@ -67,15 +72,28 @@ def running(
     days = {store.store_id: _begun(store, day) for store in stores}
     world = prepare(data_dir / "sandbox", size, seed, stores)
     mornings = {store.store_id: play_morning(world, store, days[store.store_id]) for store in stores}
-    with serving(world.folder) as endpoint:
-        config = _write_settings(world, endpoint)
+    with serving(world.folder) as endpoint, _selling(world) as shop:
+        config = _write_settings(world, endpoint, shop.url, {name: one.business_date for name, one in mornings.items()})
         variables = {
             CONFIG_VARIABLE: str(config),
             DATA_DIR_VARIABLE: str(data_dir.resolve()),
             "RPSYNC_SFTP_PASSWORD": endpoint.password,
             DAGSTER_HOME: str(dagster_home(data_dir)),
+            **{f"{TOKEN_PREFIX}{store}": shop.token for store in store_ids(world)},
         }
         yield Environment(world, variables, mornings)
+
+
+@contextmanager
+def _selling(world: World) -> Iterator[emulator.Endpoint]:
+    """Serve Shopify's emulator, with what it showed when it was left, and the counts of stores that are new."""
+    shop = Shop(private_file(world.shopify_path))
+    shop.begin_with(pl.read_csv(world.shopify_counts, schema=shopify_counts.SCHEMA).iter_rows())
+    try:
+        with emulator.serving(shop) as endpoint:
+            yield endpoint
+    finally:
+        shop.close()
 
 
 def dagster_home(data_dir: Path) -> Path:
@@ -94,11 +112,16 @@ def _begun(store: SandboxStore, day: date | None) -> date:
     return day or today
 
 
-def _write_settings(world: World, endpoint: SftpEndpoint) -> Path:
-    """Settings for all stores of the world, with the running server's address."""
+def _write_settings(world: World, endpoint: SftpEndpoint, shop_url: str, played: Mapping[str, date]) -> Path:
+    """Settings for all stores of the world, with the running servers' addresses.
+
+    A store publishes to the emulator if what is played there is its today; the past is never published.
+    """
     known = set(store_ids(world))
     stores = "".join(
-        f'[stores.{store.store_id}]\ntime_zone = "{store.time_zone}"\nchannel = "{store.store_id}_ONLINE"\n\n'
+        f'[stores.{store.store_id}]\ntime_zone = "{store.time_zone}"\nchannel = "{store.store_id}_ONLINE"\n'
+        f'[stores.{store.store_id}.shopify]\nurl = "{shop_url}"\n'
+        f'publish = "{"on" if played.get(store.store_id) == _begun(store, None) else "dry_run"}"\n\n'
         for store in ROSTER
         if store.store_id in known
     )
@@ -115,9 +138,6 @@ settle_seconds = 0.5
 kind = "embedded"
 database = "{world.database_path.name}"
 sftp_root = "{world.sftp_root.name}"
-
-[shopify]
-available = "{world.shopify_counts.name}"
 """
     path = world.folder / "rpsync.toml"
     with promoted(path) as handle:

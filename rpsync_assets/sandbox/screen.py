@@ -95,9 +95,9 @@ def _funnel(runs: list[Run]) -> Table:
         (
             "Shopify full reset",
             "shopify_full_reset",
-            "{up:,} up, {down:,} down, {unchanged:,} unchanged, {count_unknown:,} unknown - DRY RUN, nothing sent",
+            "{up:,} up, {down:,} down, {unchanged:,} unchanged, {not_stocked:,} not stocked; {items sent:,} sent",
         ),
-        ("Shopify delta", "shopify_delta", "{up:,} up, {down:,} down - DRY RUN, nothing sent"),
+        ("Shopify delta", "shopify_delta", "{up:,} up, {down:,} down; {items sent:,} sent"),
     ):
         said = assets.get(asset, {})
         told = words.format_map(said) if "dagster/row_count" in said else "[yellow]did not happen[/]"

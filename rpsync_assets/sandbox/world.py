@@ -30,7 +30,7 @@ SFTP_FOLDERS = (
     INCOMING,
     *(f"{folder}{beside}" for folder in (RESET, VARIANCE) for beside in ("", "/archive", "/error")),
 )
-FORMAT = 1
+FORMAT = 2
 """Raised when worlds made before can no longer be read."""
 
 
@@ -64,8 +64,13 @@ class World:
 
     @property
     def shopify_counts(self) -> Path:
-        """``inventory_item_id,location_id,available`` as Shopify shows them."""
+        """``inventory_item_id,location_id,available`` that Shopify's emulator begins with."""
         return self.folder / "shopify_available.csv"
+
+    @property
+    def shopify_path(self) -> Path:
+        """The emulator's shop."""
+        return self.folder / "shopify.sqlite"
 
     @property
     def book_path(self) -> Path:

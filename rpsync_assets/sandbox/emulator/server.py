@@ -18,7 +18,17 @@ from importlib.resources import files
 from typing import Any
 
 import uvicorn
-from graphql import DocumentNode, FieldNode, GraphQLError, GraphQLSchema, build_schema, execute_sync, parse, validate
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+    value_from_ast_untyped,
+)
 from graphql.language import IntValueNode, OperationDefinitionNode
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -210,8 +220,7 @@ def _field_cost(node: FieldNode) -> float:
 def _key(top: FieldNode, variables: Mapping[str, Any]) -> str | None:
     for directive in top.directives:
         if directive.name.value == "idempotent":
-            value = directive.arguments[0].value
-            return variables.get(value.name.value) if hasattr(value, "name") else getattr(value, "value", None)
+            return value_from_ast_untyped(directive.arguments[0].value, dict(variables))
     return None
 
 

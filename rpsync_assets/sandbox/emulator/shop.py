@@ -86,6 +86,11 @@ class Shop:
         with self.changing() as connection:
             connection.executemany("INSERT OR REPLACE INTO level VALUES (?, ?, ?)", rows)
 
+    def begin_with(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        """Counts of items that are not stocked there yet; the others stay as they are."""
+        with self.changing() as connection:
+            connection.executemany("INSERT OR IGNORE INTO level VALUES (?, ?, ?)", rows)
+
     def counts(self) -> dict[tuple[str, str], int]:
         """Available per item and location."""
         with self._lock:

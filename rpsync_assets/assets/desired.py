@@ -1,0 +1,148 @@
+"""What Shopify should show of a store, in one snapshot of the OMS.
+
+Belongs here: stock, rules, imported orders and variances that are on their way, read together. Does not: the arithmetic
+(``core/atp``, ``core/feed``, ``core/publication``), sending (``assets/publisher``).
+
+Between a reset and its variance the OMS's counts are too high. From the snapshot in which the reset row is visible, the
+variance that is still due is taken off here; and for these keys, and for those of a reset that is on its way, no
+increase is published (design.md section 5).
+"""
+
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from rpsync_assets.core.atp import online_atp
+from rpsync_assets.core.errors import NotYetError, PermanentError
+from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
+from rpsync_assets.core.publication import REFLECTED_SCHEMA, UNITS_SCHEMA
+from rpsync_assets.core.variance import variance_due
+from rpsync_assets.resources.oms import QUEUE_PATIENCE, Oms, Sent
+from rpsync_assets.resources.oms_reader import OmsReader
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.state import ACCEPTED_SCHEMA, Delivery, State
+from rpsync_assets.settings import StoreSettings
+
+KEY = ["facility_id", "product_id"]
+_DELTAS = {"facility_id": pl.String, "product_id": pl.String, "units": pl.Int64}
+ACCEPTED = ("applied", "unchanged")
+
+
+@dataclass(frozen=True)
+class Desired:
+    """One moment of the OMS.
+
+    Attributes:
+        feed: ``core.feed.FEED_SCHEMA``.
+        reflected_orders: ``REFLECTED_SCHEMA``, per imported order.
+        reflected: ``UNITS_SCHEMA``, over all imported orders.
+        pending: keys whose variance is due or on its way: ``facility_id``, ``product_id``.
+        unmapped: products that may be sold and have no inventory item at Shopify.
+        locations: Shopify's location ids, the online one first.
+    """
+
+    feed: pl.DataFrame
+    reflected_orders: pl.DataFrame
+    reflected: pl.DataFrame
+    pending: pl.DataFrame
+    unmapped: int
+    locations: list[str]
+
+
+@dataclass(frozen=True)
+class DesiredReader:
+    """Where it is read from."""
+
+    oms: Oms
+    state: State
+    outbox: Outbox
+
+    def read(self, store: str, its: StoreSettings) -> Desired:
+        """Everything of one moment."""
+        with self.oms.read() as reader:
+            held, deltas = self._pending(reader, store, its)
+            read = reader.stock(store, its.channel)
+            atp = online_atp(
+                _less(read.stock, deltas),
+                read.channel_rules,
+                read.queue_demand,
+                reserves=read.reserves,
+                preorder_demand=read.preorder_demand,
+            )
+            items, places = reader.shopify_items(store), reader.shopify_locations(store)
+            orders = reader.reflected_orders(store, ledger=self.oms.ledger)
+        online = places.filter(pl.col("facility_id") == ONLINE_FACILITY)["shopify_location_id"].to_list()
+        located = (
+            orders.join(items, on="product_id", how="inner")
+            .join(places, on="facility_id", how="left")
+            .with_columns(pl.col("shopify_location_id").fill_null(online[0] if online else None))
+        )
+        sellable = atp.filter((pl.col("scope") == "channel") & (pl.col("sellable") > 0))
+        return Desired(
+            feed=shopify_feed(atp, items, places),
+            reflected_orders=located.select(REFLECTED_SCHEMA.keys()),
+            reflected=located.group_by("shopify_inventory_item_id", "shopify_location_id")
+            .agg(pl.col("units").sum())
+            .select(UNITS_SCHEMA.keys()),
+            pending=pl.concat([held, deltas.select(KEY)]).unique(),
+            unmapped=sellable.join(items, on="product_id", how="anti").height,
+            locations=[*online, *places.filter(pl.col("facility_id") != ONLINE_FACILITY)["shopify_location_id"]],
+        )
+
+    def _pending(self, reader: OmsReader, store: str, its: StoreSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Keys of files that are on their way, and the variances that the counts still owe: key and ``units``."""
+        due = [self.state.variance_due(store)]
+        held: list[pl.DataFrame] = []
+        deltas: list[pl.DataFrame] = []
+        for delivery in self.state.deliveries_since(store, datetime.now(UTC).date() - timedelta(days=3)):
+            try:
+                log = self.oms.import_of(reader, delivery)
+            except NotYetError:
+                if datetime.now(UTC) - delivery.taken_at < QUEUE_PATIENCE:
+                    keys = self._rows(reader, delivery)
+                    held.append(keys.select(KEY))
+                    if delivery.kind == "variance":
+                        deltas.append(keys.select(_DELTAS.keys()))
+                continue
+            except PermanentError:
+                continue
+            if delivery.kind == "reset" and self.state.accepted(store, [log.log_id]).is_empty():
+                # Imported, and reset_import has not been materialized since: its variance is due all the same.
+                rows = self.oms.reset_rows(reader, log, Sent(delivery, self.outbox))
+                due.append(rows.filter(pl.col("status").is_in(ACCEPTED)).select(ACCEPTED_SCHEMA.keys()))
+        rows = pl.concat(due).sort("snapshot_at").unique(KEY, keep="last", maintain_order=True)
+        if rows.height:
+            snapshots = rows["snapshot_at"].unique().to_list()
+            unreported = reader.unreported_shipments(store, snapshots, its.told)
+            owed = variance_due(unreported, rows, self.oms.window(reader, store, rows, its.told))
+            deltas.append(owed.select(*KEY, pl.col("available_delta").alias("units")))
+        nothing = pl.DataFrame(schema=_DELTAS)
+        return pl.concat([nothing.select(KEY), *held, rows.select(KEY)]), pl.concat([nothing, *deltas])
+
+    def _rows(self, reader: OmsReader, delivery: Delivery) -> pl.DataFrame:
+        """Key and ``units`` of a delivered file's rows; units of a variance only."""
+        content = self.outbox.read(delivery.business_date, delivery.product_store, delivery.file_name)
+        frame = pl.read_csv(io.BytesIO(content), infer_schema=False)
+        amount = "availableDelta" if delivery.kind == "variance" else "availableQty"
+        return frame.select(
+            pl.col("facilityId").alias("facility_id"),
+            pl.col("idValue").alias("upca"),
+            pl.col(amount).cast(pl.Float64).cast(pl.Int64).alias("units"),
+        ).join(reader.products_of_upcas(), on="upca", how="inner")
+
+
+def _less(stock: pl.DataFrame, deltas: pl.DataFrame) -> pl.DataFrame:
+    """Stock as it will be once the variances that are due are in; safety stock is taken off anew."""
+    owed = deltas.group_by(KEY).agg(owed=pl.col("units").sum())
+    changed = pl.col("owed").is_not_null() & (pl.col("owed") != 0)
+    return (
+        stock.join(owed, on=KEY, how="left")
+        .with_columns(
+            available_to_promise=pl.col("available_to_promise") + pl.col("owed").fill_null(0),
+            quantity_on_hand=pl.col("quantity_on_hand") + pl.col("owed").fill_null(0),
+            after_safety_stock=pl.when(changed).then(None).otherwise("after_safety_stock"),
+        )
+        .drop("owed")
+    )
