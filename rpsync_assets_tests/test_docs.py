@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from rpsync_assets.settings import OmsSettings, Settings, SftpSettings, StoreSettings, load_settings
+from rpsync_assets.settings import (
+    OmsSettings,
+    Settings,
+    SftpSettings,
+    StoreSettings,
+    StoreShopifySettings,
+    load_settings,
+)
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,7 +36,12 @@ def test_the_settings_example_can_be_used_as_it_stands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("section", "model"),
-    [(("sftp",), SftpSettings), (("oms",), OmsSettings), (("stores", "US"), StoreSettings)],
+    [
+        (("sftp",), SftpSettings),
+        (("oms",), OmsSettings),
+        (("stores", "US"), StoreSettings),
+        (("stores", "US", "shopify"), StoreShopifySettings),
+    ],
 )
 def test_what_is_commented_out_in_the_example_is_every_default(
     section: tuple[str, ...], model: type[BaseModel]
@@ -41,7 +53,7 @@ def test_what_is_commented_out_in_the_example_is_every_default(
         shown = shown[name]
     for name, field in model.model_fields.items():
         assert name in shown, f"{name} is not in the example"
-        if not field.is_required() and name != "columns":
+        if not field.is_required() and name not in {"columns", "shopify", "url"}:
             assert type(field.default)(shown[name]) == field.default, name
 
 

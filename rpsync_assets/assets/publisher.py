@@ -40,6 +40,7 @@ ROUNDS = 3
 KEY_MEMORY = timedelta(hours=12)
 """For so long an operation may be sent again under its key; how long Shopify remembers one is not documented."""
 
+NO_LOCATION = "INVALID_LOCATION"
 STALE = "CHANGE_FROM_QUANTITY_STALE"
 BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
 ERROR_SCHEMA = {"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "code": pl.String}
@@ -125,8 +126,10 @@ class Publisher:
             return _counted(published, session)
 
     def _full(self, session: ShopSession, allowed: Callable[[pl.DataFrame], None], resumed: int | None) -> Published:
-        desired, plan = self._compare(session)
+        desired, plan, missing = self._compare(session)
         published = Published(plan, compared_all=True, desired=desired, resumed=resumed or 0)
+        lost = plan.filter(pl.col("shopify_location_id").is_in(missing))
+        published.bad += [(item, place, NO_LOCATION) for item, place in lost.select(ITEM).iter_rows()]
         allowed(plan)
         if self.its.shopify.mode != "on":
             return _counted(published, session)
@@ -135,7 +138,7 @@ class Publisher:
             self._move(plan, self.publications.baselines(self.store))
             stale = self._send_all(session, "set", plan, published)
             # Read again in any case: it is the proof, and it shows what was bought meanwhile.
-            _, plan = self._compare(session)
+            _, plan, _ = self._compare(session)
             published.after = plan
             if not stale and published.drifting.is_empty():
                 break
@@ -144,8 +147,11 @@ class Publisher:
         self.publications.compared(self.store, began)
         return _counted(published, session)
 
-    def _compare(self, session: ShopSession) -> tuple[Desired, pl.DataFrame]:
-        """Counts first, then Shopify's orders, then the OMS: an order in between makes a count stale, never wrong."""
+    def _compare(self, session: ShopSession) -> tuple[Desired, pl.DataFrame, list[str]]:
+        """What is desired, the plan, and mapped locations that the shop does not have.
+
+        Counts first, then Shopify's orders, then the OMS: an order in between makes a count stale, never wrong.
+        """
         with self.reader.oms.read() as reader:
             places = reader.shopify_locations(self.store)
         online = places.filter(pl.col("facility_id") == "_NA_")["shopify_location_id"].to_list()
@@ -159,7 +165,8 @@ class Publisher:
         taken = session.taken(since, fallback=(online or places["shopify_location_id"].to_list() or [""])[0])
         desired = self.reader.read(self.store, self.its)
         in_flight = under_way(taken, desired.reflected_orders)
-        return desired, plan_full(desired.feed, available, in_flight, desired.reflected, desired.pending)
+        plan = plan_full(desired.feed, available.rows, in_flight, desired.reflected, desired.pending)
+        return desired, plan, available.missing
 
     def _resume(self, session: ShopSession) -> int | None:
         """Send again what a run that died left unsettled; None if some of it was too old."""

@@ -101,6 +101,19 @@ class RowError:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """What was read.
+
+    Attributes:
+        rows: ``AVAILABLE_SCHEMA``.
+        missing: locations that the shop does not have.
+    """
+
+    rows: pl.DataFrame
+    missing: list[str]
+
+
+@dataclass(frozen=True)
 class ShopSettings:
     """How one shop is reached."""
 
@@ -145,22 +158,17 @@ class ShopSession:
         """What was waited for."""
         return self.api.bucket
 
-    def available(self, locations: Sequence[str]) -> pl.DataFrame:
-        """``AVAILABLE_SCHEMA`` of all items at these locations.
-
-        Raises:
-            SetupError: a location is not there.
-        """
+    def available(self, locations: Sequence[str]) -> "Counts":
+        """What Shopify shows for all items at these locations."""
         rows: list[tuple[str, str, int]] = []
+        missing: list[str] = []
         for location in locations:
             after: str | None = None
             while True:
                 found = self.api.ask(COUNTS, {"location": _gid("Location", location), "after": after})["location"]
                 if found is None:
-                    raise SetupError(
-                        f"Shopify has no location {location} in the shop of {self.api.store}",
-                        "Correct the location mapping in HotWax (SHOPIFY_SHOP_LOCATION)",
-                    )
+                    missing.append(location)
+                    break
                 levels = found["inventoryLevels"]
                 rows += [
                     (_number(level["item"]["id"]), location, level["quantities"][0]["quantity"])
@@ -169,7 +177,7 @@ class ShopSession:
                 if not levels["pageInfo"]["hasNextPage"]:
                     break
                 after = levels["pageInfo"]["endCursor"]
-        return pl.DataFrame(rows, orient="row", schema=AVAILABLE_SCHEMA)
+        return Counts(pl.DataFrame(rows, orient="row", schema=AVAILABLE_SCHEMA), missing)
 
     def taken(self, since: datetime, fallback: str) -> pl.DataFrame:
         """``TAKEN_SCHEMA``: what each of Shopify's own orders placed since a moment took, less what was restocked.

@@ -99,10 +99,11 @@ class ShopifyApi:
             UnreachableError: no answer after several attempts.
             PermanentError: Shopify refuses the request itself.
         """
-        trouble = ""
-        for attempt in range(ATTEMPTS):
+        trouble, attempt = "", 0
+        while attempt < ATTEMPTS:
             if attempt:
                 self.bucket.sleep(_pause(attempt))
+            attempt += 1
             # What the same request cost before is what it needs now.
             self.bucket.wait_for(self._costs.get(document, 0.0))
             try:
@@ -122,7 +123,8 @@ class ShopifyApi:
             data = self._read(document, response)
             if data is not None:
                 return data
-            trouble = "throttled"
+            # Throttled: the bucket has said how long to wait, and somebody else may have been faster.
+            trouble, attempt = "throttled", attempt - 1
         raise UnreachableError(
             f"Shopify does not answer for {self.store} ({trouble}, {ATTEMPTS} attempts)",
             "Look at Shopify's status page; a rerun goes on where this one stopped",

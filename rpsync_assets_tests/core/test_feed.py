@@ -1,10 +1,9 @@
 """Target quantities per Shopify item and location, and how far Shopify is from them."""
 
 import polars as pl
-import pytest
 
 from rpsync_assets.core.atp import SCHEMA as ATP_SCHEMA
-from rpsync_assets.core.feed import DIFFERENCE_SCHEMA, FEED_SCHEMA, OUTCOMES, difference, shopify_feed
+from rpsync_assets.core.feed import FEED_SCHEMA, shopify_feed
 
 
 def atp(*rows: tuple[str, str, str | None, int]) -> pl.DataFrame:
@@ -58,29 +57,3 @@ def test_every_item_of_a_product_gets_the_target() -> None:
 
 def test_an_empty_world_gives_an_empty_feed_of_the_right_shape() -> None:
     assert shopify_feed(atp(), items(), locations()).schema == FEED_SCHEMA
-
-
-@pytest.mark.parametrize(
-    ("shown", "outcome", "gap"),
-    [(12, "unchanged", 0), (10, "up", 2), (15, "down", -3), (-1, "up", 13), (None, "count_unknown", None)],
-)
-def test_the_difference_says_what_would_be_done(shown: int | None, outcome: str, gap: int | None) -> None:
-    feed = shopify_feed(SOLD, items(("P", "I1")), locations(("_NA_", "L0")))
-    counts = pl.DataFrame(
-        [("I1", "L0", shown), ("I1", "L9", 12), ("I9", "L0", 12)] if shown is not None else [("I1", "L9", 12)],
-        schema={"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "available": pl.Int64},
-        orient="row",
-    )
-    found = difference(feed, counts)
-    assert found.select("shopify_available", "difference", "outcome").rows() == [(shown, gap, outcome)]
-    assert found.schema == DIFFERENCE_SCHEMA
-    assert outcome in OUTCOMES
-
-
-def test_a_count_that_shopify_shows_twice_is_an_error_and_not_two_rows() -> None:
-    feed = shopify_feed(SOLD, items(("P", "I1")), locations(("_NA_", "L0")))
-    twice = pl.DataFrame(
-        {"shopify_inventory_item_id": ["I1", "I1"], "shopify_location_id": ["L0", "L0"], "available": [1, 2]}
-    )
-    with pytest.raises(pl.exceptions.ComputeError):
-        difference(feed, twice)

@@ -228,7 +228,7 @@ def test_a_delta_with_a_header_only_is_held_until_somebody_releases_it(world: Ti
     assert (shown.passed, shown.metadata["released because"].value) == (True, "holiday")
     assert released.metadata["variance_file"]["outcome"] == "nothing to take back: no file was sent"
     # The rest of the day completes: the counts of yesterday are what may be sold today.
-    assert released.metadata["shopify_full_reset"]["compared"] == 3
+    assert released.metadata["shopify_full_reset"]["dagster/row_count"] == 3
     assert released.red == ["filtered_reset.filtered_row_count"]
 
 

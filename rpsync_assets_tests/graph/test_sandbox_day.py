@@ -173,7 +173,7 @@ def test_the_command_ends_well_and_writes_assets_checks_and_receipts(command: Co
             "bytes" in store["assets"][name] for name in ("raw_reset_file", "filtered_reset_parts", "variance_file")
         )
         assert all({"asset", "check", "passed", "observed", "threshold"} <= set(check) for check in store["checks"])
-        assert len(store["checks"]) == 27
+        assert len(store["checks"]) == 33
         assert set(store["receipts"]) == {"reset_import", "variance_import", "shopify_full_reset", "shopify_delta"}
         assert store["receipts"]["reset_import"]["import log"] != "nothing was delivered"
         assert "DRY RUN" in store["receipts"]["shopify_full_reset"]["receipt"]
@@ -198,3 +198,16 @@ def test_a_broken_world_ends_with_code_one_and_a_red_line(command: Command, tmp_
     summary = json.loads((tmp_path / "day.json").read_text())
     assert summary["held"] is False
     assert [run["success"] for run in summary["stores"]["US"]["runs"]] == [True, True]
+
+
+def test_a_day_of_today_is_published_to_the_emulator_and_a_second_one_finds_nothing_to_send(tmp_path: Path):
+    options = ["--size", "tiny", "--stores", "1", "--data-dir", str(tmp_path / "data"), "--json"]
+    sent = []
+    for name in ("first.json", "second.json"):
+        command = ["-c", "from rpsync_assets.cli import main; main()", "demo", *options, str(tmp_path / name)]
+        subprocess.run([sys.executable, *command], capture_output=True, check=True, timeout=120)
+        receipts = json.loads((tmp_path / name).read_text())["stores"]["US"]["receipts"]
+        assert "PUBLISHED" in receipts["shopify_full_reset"]["receipt"]
+        sent.append(receipts["shopify_full_reset"]["items sent"])
+    assert sent[0] > 0
+    assert sent[1] == 0

@@ -16,6 +16,9 @@ from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
 ROOT = Path(__file__).parents[2]
 
+PUBLICATION = {
+    *("feed_not_negative", "feed_unique", "publication_changed_share", "publication_zeroed_share", "shopify_matches"),
+}
 GRAPH = {
     "raw_reset_file": ("retail_pro", set()),
     "active_products": ("hotwax", set()),
@@ -43,8 +46,8 @@ CHECKS = {
     "online_atp": {"online_atp_not_negative"},
     "pos_sales": {"no_look_alike_sales", "pos_sales_are_no_orders"},
     "shopify_feed": {"feed_not_negative", "feed_unique"},
-    "shopify_full_reset": {"feed_not_negative", "feed_unique"},
-    "shopify_delta": {"feed_not_negative", "feed_unique"},
+    "shopify_full_reset": PUBLICATION,
+    "shopify_delta": PUBLICATION,
 }
 
 
@@ -136,13 +139,13 @@ def test_a_schedule_asks_for_the_date_of_its_store(
     assert [str(one.partition_key) for one in asked or ()] == [partition]
 
 
-def test_the_delta_runs_for_a_store_and_sends_nothing(example: TinyWorld, counts: Rows):
+def test_the_delta_runs_for_a_store_and_without_a_shop_sends_nothing(example: TinyWorld, counts: Rows):
     example.file(counts)
     example.run()
     ran = example.run(job="shopify_deltas", partition="US")
     assert (ran.failures, ran.red) == ({}, [])
-    assert "DRY RUN" in str(ran.metadata["shopify_delta"]["receipt"])
-    assert ran.metadata["shopify_delta"]["compared"] == 3
+    assert "OFF" in str(ran.metadata["shopify_delta"]["receipt"])
+    assert ran.metadata["shopify_delta"]["dagster/row_count"] == 3
     assert UPCA["Z"] not in str(ran.metadata)
 
 

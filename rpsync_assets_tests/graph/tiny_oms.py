@@ -194,6 +194,28 @@ class TinyOms:
             if product != "GIFT":
                 self._move(self.item(facility, product), at(when), 0, -units, ORDER_ID=order)
 
+    def import_from_shopify(self, shopify_order: str, when: Moment, lines: dict[str, tuple[str, int]]) -> None:
+        """An order that was placed at Shopify arrives, under its own number."""
+        self.order(shopify_order, when, lines)
+        self.add(tables.shopify_shop_order, SHOP_ID="SHOP", ORDER_ID=shopify_order, SHOPIFY_ORDER_ID=shopify_order)
+
+    def cancel(self, order: str, product: str, when: Moment) -> None:
+        """An open line is cancelled: what was promised to it may be promised again."""
+        ((facility, units),) = self.ask(
+            "SELECT SG.FACILITY_ID, OI.QUANTITY FROM ORDER_ITEM OI JOIN ORDER_ITEM_SHIP_GROUP SG"
+            " ON SG.ORDER_ID = OI.ORDER_ID AND SG.SHIP_GROUP_SEQ_ID = OI.SHIP_GROUP_SEQ_ID"
+            " WHERE OI.ORDER_ID = :order AND OI.ORDER_ITEM_SEQ_ID = :line",
+            order=order,
+            line=product,
+        )
+        self.do(
+            "UPDATE ORDER_ITEM SET STATUS_ID = 'ITEM_CANCELLED', CANCEL_QUANTITY = QUANTITY"
+            " WHERE ORDER_ID = :order AND ORDER_ITEM_SEQ_ID = :line",
+            order=order,
+            line=product,
+        )
+        self._move(self.item(facility, product), at(when), 0, int(units), ORDER_ID=order)
+
     def ship(self, order: str, product: str, facility: str, units: int, when: Moment) -> None:
         """Units leave the shelf for an order's line, whose only line of that product it is."""
         issuance = f"I-{order}-{product}"

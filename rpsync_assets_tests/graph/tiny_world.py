@@ -55,6 +55,7 @@ class TinyWorld:
     endpoint: SftpEndpoint
     instance: dg.DagsterInstance
     store: dict[str, object] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     _defs: list[dg.Definitions] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -97,7 +98,7 @@ class TinyWorld:
                     **sftp,
                 },
                 "oms": {"database": self.root / "oms.sqlite", "sftp_root": self.server_root},
-                "secrets": {"sftp_password": self.endpoint.password},
+                "secrets": {"sftp_password": self.endpoint.password, "shopify_tokens": self.tokens},
             }
         )
 

@@ -69,6 +69,7 @@ SECRETS = {
     "RPSYNC_SFTP_PASSWORD": "s3cret-word",
     "RPSYNC_OMS_DATABASE_URL": "sqlite:////srv/s3cret-oms.sqlite",
     "RPSYNC_STATE_DATABASE_URL": "postgresql://us:s3cret-state@db/state",
+    "RPSYNC_SHOPIFY_TOKEN_US": "s3cret-shop",
 }
 
 
@@ -80,6 +81,7 @@ def test_secrets_come_from_the_environment_and_are_never_shown(tmp_path: Path) -
     assert settings.secrets.sftp_password.get_secret_value() == "s3cret-word"
     assert settings.oms_database_url == "sqlite:////srv/s3cret-oms.sqlite"
     assert settings.state_database_url == "postgresql://us:s3cret-state@db/state"
+    assert settings.secrets.shopify_tokens["US"].get_secret_value() == "s3cret-shop"
 
 
 def test_a_mistake_in_the_file_does_not_show_a_secret(tmp_path: Path) -> None:
@@ -99,7 +101,6 @@ def test_paths_in_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
     assert settings.oms.sftp_root == tmp_path / "sftp"
     assert settings.oms_database_url == "sqlite:////srv/oms.sqlite"
     assert settings.state_database_url == f"sqlite:///{tmp_path / 'kept' / 'state.sqlite'}"
-    assert settings.shopify.available is None
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:

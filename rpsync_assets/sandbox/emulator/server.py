@@ -55,6 +55,7 @@ class Behaviour:
         latency_seconds: before every answer.
         indexes: bad rows are named by their place.
         fail: so many next requests are answered with HTTP 502.
+        throttle: so many next requests are throttled, whatever is in the bucket.
         drop: so many next mutations are applied, and the connection is closed without an answer.
         before_mutation: called before a mutation is applied; somebody may buy just then.
     """
@@ -66,6 +67,7 @@ class Behaviour:
     latency_seconds: float = 0.0
     indexes: bool = True
     fail: int = 0
+    throttle: int = 0
     drop: int = 0
     before_mutation: Callable[[], None] = lambda: None
 
@@ -182,7 +184,8 @@ class _Answering:
             now = time.monotonic()
             dripped = (now - self._at) * told.restore_rate * told.speed
             self._available, self._at = min(told.maximum, self._available + dripped), now
-            throttled = self._available < cost
+            throttled = self._available < cost or told.throttle > 0
+            told.throttle -= told.throttle > 0
             if not throttled:
                 self._available -= cost
             return {

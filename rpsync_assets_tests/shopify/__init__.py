@@ -1,0 +1,1 @@
+"""Tests of the door to Shopify and of the emulator that it is tried against."""
