@@ -43,6 +43,7 @@ KEY_MEMORY = timedelta(hours=12)
 NO_LOCATION = "INVALID_LOCATION"
 STALE = "CHANGE_FROM_QUANTITY_STALE"
 BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
+NOT_PUBLISHED = pl.lit(None, dtype=pl.Int64)
 ERROR_SCHEMA = {"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "code": pl.String}
 
 
@@ -219,6 +220,10 @@ class Publisher:
             left = [change for number, change in enumerate(rows) if number not in codes]
             if left:
                 waiting.appendleft(left)
+        # What Shopify refuses has no baseline: the next full comparison tries it again, and no delta before it.
+        self.publications.move(
+            self.store, published.bad_rows.select(*ITEM, baseline=NOT_PUBLISHED, reflected=pl.lit(0, dtype=pl.Int64))
+        )
         return stale
 
     def _move(self, plan: pl.DataFrame, before: pl.DataFrame) -> None:

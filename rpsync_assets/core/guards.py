@@ -312,7 +312,9 @@ def shopify_matches(drifting: int, *, compared: int, units: int) -> Verdict:
         passed=drifting == 0,
         observed=drifting,
         threshold=f"at most 0 of {compared} items",
-        found=f"{drifting} of {compared} items show another number than they should, {units} units in all",
+        found=f"{drifting} of {compared} items show another number than they should, {units} units in all"
+        if compared
+        else "nothing was read again: only a full comparison that is sent is read again",
         mend="Look at the rows in the metadata; the next publication tries again. If it comes back every day, somebody"
         " else publishes to this shop",
     )

@@ -25,6 +25,10 @@ LONGEST_PAUSE_SECONDS = 30.0
 TIMEOUT_SECONDS = 60.0
 
 
+class TooDearError(PermanentError):
+    """A question costs more than Shopify allows at once; a smaller page may pass."""
+
+
 @dataclass
 class Bucket:
     """What is left of Shopify's leaky bucket, as its last answer said, and what has dripped in since.
@@ -151,6 +155,11 @@ class ShopifyApi:
             return None
         if code == "INTERNAL_SERVER_ERROR":
             raise UnreachableError(f"Shopify broke on a request of {self.store}", "Rerun")
+        if code == "MAX_COST_EXCEEDED":
+            raise TooDearError(
+                f"Shopify finds a question of {self.store} too dear: {first.get('message', '')[:200]}",
+                "This is a defect of ours: report it",
+            )
         if code == "ACCESS_DENIED":
             raise SetupError(
                 f"Shopify refuses {self.store}: {first['message'][:200]}",

@@ -211,3 +211,29 @@ def test_a_refusal_names_a_number_a_threshold_and_a_mend(verdict: Verdict) -> No
     assert verdict.found
     assert verdict.mend
     assert any(character.isdigit() for character in verdict.found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "zeroed", "compared", "passed"),
+    [
+        (50, 10, 100, [True, True]),
+        (51, 0, 100, [False, True]),
+        (20, 11, 100, [True, False]),
+        (19, 19, 19, [True, True]),  # a shop of 19 items: a share says nothing
+        (0, 0, 0, [True, True]),
+    ],
+)
+def test_a_publication_that_changes_or_empties_much_of_a_shop_is_held(
+    changed: int, zeroed: int, compared: int, passed: list[bool]
+) -> None:
+    found = guards.publication_changes(
+        changed, zeroed=zeroed, compared=compared, max_changed_share=0.5, max_zeroed_share=0.1
+    )
+    assert [verdict.passed for verdict in found] == passed
+    assert all(verdict.releasable and str(compared) in verdict.found for verdict in found)
+
+
+def test_what_a_reread_shows_wrong_is_red_and_where_nothing_was_read_it_says_so() -> None:
+    assert not guards.shopify_matches(1, compared=9, units=3).passed
+    assert guards.shopify_matches(0, compared=9, units=0).passed
+    assert "nothing was read again" in guards.shopify_matches(0, compared=0, units=0).found

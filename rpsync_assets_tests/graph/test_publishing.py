@@ -236,6 +236,17 @@ def test_bad_items_are_named_and_all_others_go_out(online: Online) -> None:
     assert online.shown() == (1, 20, 0)
 
 
+def test_a_bad_item_does_not_make_every_delta_a_full_comparison(online: Online) -> None:
+    online.shop.bundle("9A")
+    online.shop.stock([("9A", "700", 1)])
+    online.full()
+    asked = len(online.endpoint.requests)
+    online.world.oms.sell_in_store("NY", "B", 1, NOW)
+    assert fine(online.delta())["compared"] == "with what was published before"
+    assert [one.operation for one in online.endpoint.requests[asked:]] == ["inventoryAdjustQuantities"]
+    assert online.shown() == (1, 19, 0)
+
+
 def test_bad_items_are_found_by_halving_where_shopify_does_not_say_which(online: Online) -> None:
     online.endpoint.behaviour.indexes = False
     online.shop.bundle("9B")

@@ -136,6 +136,11 @@ class Books:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(question), values)]
 
+    def do(self, statement: str, **values: object) -> None:
+        """Plain SQL that changes something."""
+        with self.engine.begin() as connection:
+            connection.execute(text(statement), values)
+
     def totals(self, facility: str, product: str) -> tuple[int, int] | None:
         """Quantity on hand and available to promise of a key."""
         found = self.ask(

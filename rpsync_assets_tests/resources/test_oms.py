@@ -369,6 +369,68 @@ def test_counts_of_a_key_are_summed_over_its_inventory_items(books: Books) -> No
         assert reader.counts("SV").height == 0
 
 
+# What of Shopify's orders is reflected --------------------------------------------------------------------------------
+def at_shopify(books: Books, order: Order, number: str = "S1") -> Order:
+    """The order came from Shopify, where it has this number."""
+    books.add(tables.shopify_shop_order, {"SHOP_ID": "SHOP", "ORDER_ID": order.order_id, "SHOPIFY_ORDER_ID": number})
+    return order
+
+
+def reflected(books: Books, *, ledger: bool = True) -> list[tuple[str, str, int]]:
+    """Shopify's order, product, units; orders that nothing has gone down by are left out."""
+    with books.reader() as reader:
+        found = reader.reflected_orders("US", ledger=ledger)
+    return sorted(row for row in found.select("order_id", "product_id", "units").rows() if row[2])
+
+
+@pytest.mark.parametrize(
+    ("status", "cancelled", "issued", "place", "reserving", "not_reserving"),
+    [
+        ("ITEM_APPROVED", None, 0, "F1", 3, 0),
+        ("ITEM_APPROVED", 1, 0, "F1", 2, 0),
+        ("ITEM_APPROVED", None, 2, "F1", 3, 2),
+        ("ITEM_CREATED", None, 0, "_NA_", 3, 0),
+        ("ITEM_CREATED", 1, 0, "_NA_", 3, 0),  # queue demand does not subtract what was cancelled either
+        ("ITEM_COMPLETED", None, 3, "F1", 3, 3),
+        ("ITEM_COMPLETED", 1, 0, "F1", 2, 2),
+        ("ITEM_CANCELLED", 3, 0, "F1", 0, 0),
+        ("ITEM_CANCELLED", 3, 1, "F1", 1, 1),  # one had left: cancelling does not bring it back
+    ],
+)
+def test_an_order_is_reflected_by_what_may_be_sold_of_its_product(
+    books: Books,
+    status: str,
+    cancelled: float | None,
+    issued: int,
+    place: str,
+    reserving: int,
+    not_reserving: int,
+) -> None:
+    order = Order(books, 1, ship_from=place)
+    books.do("DELETE FROM ORDER_ITEM")
+    order.line("01", 3, cancelled, status)
+    if issued:
+        order.issued(issued, at(-60))
+    at_shopify(books, order)
+    assert reflected(books) == ([("S1", "A", reserving)] if reserving else [])
+    books.do("UPDATE PRODUCT_STORE SET RESERVE_INVENTORY = 'N'")
+    assert reflected(books) == ([("S1", "A", not_reserving)] if not_reserving else [])
+
+
+def test_what_was_returned_to_a_shelf_is_not_reflected_any_more_and_needs_the_ledger(books: Books) -> None:
+    order = at_shopify(books, Order(books, 3).issued(3, at(-60)))
+    item = books.stock("F2", "A", 5)
+    line = {"ORDER_ID": order.order_id, "ORDER_ITEM_SEQ_ID": "01"}
+    books.move(item, 1, at(-30), RETURN_ID="R1", **line)
+    assert reflected(books) == [("S1", "A", 2)]
+    assert reflected(books, ledger=False) == [("S1", "A", 3)]
+
+
+def test_an_order_from_elsewhere_is_no_order_of_shopifys(books: Books) -> None:
+    Order(books, 3).issued(3, at(-60))
+    assert reflected(books) == []
+
+
 def test_movements_are_goods_that_came_or_went_after_the_moment(books: Books) -> None:
     item = books.stock("F1", "A", 10)
     for minutes, units in ((0, -9), (1, -2), (1, -1), (2, 4)):

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from rpsync_assets.core.errors import SetupError, UnreachableError
 from rpsync_assets.resources.publications import Change, Operation, Publications
 from rpsync_assets.resources.shopify import RowError, Shopify, ShopSession, ShopSettings
-from rpsync_assets.resources.shopify_api import ATTEMPTS, Bucket
+from rpsync_assets.resources.shopify_api import ATTEMPTS, Bucket, TooDearError
+from rpsync_assets.sandbox.emulator import server
 from rpsync_assets.sandbox.emulator.server import Endpoint
 from rpsync_assets.sandbox.emulator.shop import Shop
 
@@ -53,6 +54,18 @@ def test_more_orders_than_a_page_and_an_order_longer_than_its_page_are_read_whol
     for number in range(7):
         shop.refund(long, str(1100 + number), 1, restock=True)
     assert session.taken(YESTERDAY, "700")["units"].sum() == 30 + 60 - 7
+
+
+def test_a_page_of_orders_that_is_too_dear_is_asked_for_in_smaller_ones(
+    session: ShopSession, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        shop.place_order({str(1000 + number): 1}, "700")
+    monkeypatch.setattr(server, "HIGHEST_COST", 12)
+    assert session.taken(YESTERDAY, "700")["units"].sum() == 30
+    monkeypatch.setattr(server, "HIGHEST_COST", 1)
+    with pytest.raises(TooDearError):
+        session.taken(YESTERDAY, "700")
 
 
 def test_trouble_on_the_way_is_asked_through(session: ShopSession, endpoint: Endpoint) -> None:

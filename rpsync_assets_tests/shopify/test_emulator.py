@@ -94,6 +94,24 @@ def test_a_call_needs_its_key_and_every_row_its_count(endpoint: Endpoint, shop: 
     assert shop.log == []
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("{ shop {", "Syntax Error"),
+        ("{ shop { colour } }", "Cannot query field"),
+        (
+            '{ location(id: "gid://shopify/Location/700") { inventoryLevels(first: 251) { nodes { id } } } }',
+            "exceed 250",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_an_error_of_the_answer(endpoint: Endpoint, query: str, said: str) -> None:
+    address, known = f"{endpoint.url}/admin/api/{VERSION}/graphql.json", {"X-Shopify-Access-Token": endpoint.token}
+    answer = httpx2.post(address, json={"query": query}, headers=known)
+    assert answer.status_code == 200
+    assert said in answer.json()["errors"][0]["message"]
+
+
 def test_251_rows_are_too_many(endpoint: Endpoint) -> None:
     assert top_code(ask(endpoint, [row()] * 251)) == "MAX_INPUT_SIZE_EXCEEDED"
 

@@ -6,7 +6,6 @@ Shopify does not publish how it prices a query in full. Here an object costs 1, 
 it may hold with all that hangs on each, a mutation 10; what was asked for and not returned is not given back.
 """
 
-import re
 import secrets
 import threading
 import time
@@ -29,7 +28,7 @@ from graphql import (
     validate,
     value_from_ast_untyped,
 )
-from graphql.language import IntValueNode, OperationDefinitionNode
+from graphql.language import OperationDefinitionNode
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -37,11 +36,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rpsync_assets.sandbox.emulator import rules
-from rpsync_assets.sandbox.emulator.shop import Order, Shop
+from rpsync_assets.sandbox.emulator.answers import Root
+from rpsync_assets.sandbox.emulator.shop import Shop
 
 VERSION = "2026-10"
 MUTATION_COST = 10
-_SINCE = re.compile(r"created_at:>='([^']+)'")
+HIGHEST_COST = 1000
+LONGEST_PAGE = 250
 
 
 @dataclass
@@ -98,9 +99,19 @@ def schema() -> GraphQLSchema:
 
 
 @lru_cache(maxsize=64)
-def _read(text: str) -> tuple[DocumentNode, list[GraphQLError]]:
-    document = parse(text)
-    return document, validate(schema(), document)
+def _understood(text: str) -> tuple[DocumentNode, OperationDefinitionNode]:
+    """A request that is valid.
+
+    Raises:
+        RefusedError: it is not GraphQL, or asks for what is not there.
+    """
+    try:
+        document = parse(text)
+    except GraphQLError as error:
+        raise rules.RefusedError("GRAPHQL_PARSE_FAILED", error.message) from error
+    if wrong := validate(schema(), document):
+        raise rules.RefusedError("GRAPHQL_VALIDATION_FAILED", wrong[0].message)
+    return document, next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
 
 
 @contextmanager
@@ -147,12 +158,12 @@ class _Answering:
         if told.fail > 0:
             told.fail -= 1
             return {"errors": "Bad Gateway"}
-        document, wrong = _read(text)
-        if wrong:
-            return {"errors": [{"message": error.message} for error in wrong]}
-        operation = next(node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+        try:
+            document, operation = _understood(text)
+            cost = _cost(operation, variables)
+        except rules.RefusedError as refused:
+            return {"errors": [{"message": str(refused), "extensions": {"code": refused.code}}]}
         top = next(node for node in operation.selection_set.selections if isinstance(node, FieldNode))
-        cost = _cost(operation)
         status, throttled = self._draw(cost)
         self.requests.append(Asked(top.name.value, cost, throttled))
         extensions = {"cost": {"requestedQueryCost": cost, "actualQueryCost": None, "throttleStatus": status}}
@@ -163,7 +174,7 @@ class _Answering:
         if operation.operation.value == "mutation":
             told.before_mutation()
         result = execute_sync(
-            schema(), document, _Root(self.shop, told.indexes, _key(top, variables)), variable_values=dict(variables)
+            schema(), document, Root(self.shop, told.indexes, _key(top, variables)), variable_values=dict(variables)
         )
         if operation.operation.value == "mutation" and told.drop > 0:
             told.drop -= 1
@@ -203,21 +214,26 @@ class _Hangup(Response):
         raise ConnectionResetError
 
 
-def _cost(operation: OperationDefinitionNode) -> float:
+def _cost(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> float:
     if operation.operation.value == "mutation":
         return MUTATION_COST
-    return sum(_field_cost(node) for node in operation.selection_set.selections if isinstance(node, FieldNode))
+    cost = sum(_field_cost(one, variables) for one in operation.selection_set.selections if isinstance(one, FieldNode))
+    if cost > HIGHEST_COST:
+        raise rules.RefusedError("MAX_COST_EXCEEDED", f"Query cost is {cost}, over the limit of {HIGHEST_COST}")
+    return cost
 
 
-def _field_cost(node: FieldNode) -> float:
+def _field_cost(node: FieldNode, variables: Mapping[str, Any]) -> float:
     if node.selection_set is None:
         return 0
-    inner = sum(_field_cost(one) for one in node.selection_set.selections if isinstance(one, FieldNode))
-    size = next(
-        (int(a.value.value) for a in node.arguments if a.name.value == "first" and isinstance(a.value, IntValueNode)),
-        None,
-    )
-    return 1 + inner if size is None else 2 + -(-size * max(inner, 1) // 25)
+    inner = sum(_field_cost(one, variables) for one in node.selection_set.selections if isinstance(one, FieldNode))
+    given = {one.name.value: value_from_ast_untyped(one.value, dict(variables)) for one in node.arguments}
+    size = given.get("first")
+    if size is None:
+        return 1 + inner
+    if size > LONGEST_PAGE:
+        raise rules.RefusedError("BAD_REQUEST", f"first cannot exceed {LONGEST_PAGE}")
+    return 2 + -(-size * max(inner, 1) // 25)
 
 
 def _key(top: FieldNode, variables: Mapping[str, Any]) -> str | None:
@@ -225,126 +241,3 @@ def _key(top: FieldNode, variables: Mapping[str, Any]) -> str | None:
         if directive.name.value == "idempotent":
             return value_from_ast_untyped(directive.arguments[0].value, dict(variables))
     return None
-
-
-class _Root:
-    """The resolvers; what they return is plain, and graphql reads it by name."""
-
-    def __init__(self, shop: Shop, indexes: bool, key: str | None) -> None:  # noqa: FBT001
-        self._shop, self._indexes, self._key = shop, indexes, key
-
-    def shop(self, _info: Any) -> dict[str, str]:
-        return {"name": "Sandbox", "myshopifyDomain": "sandbox.myshopify.com"}
-
-    def location(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002  Shopify's name
-        location = _number(id)
-        if not self._shop.has_location(location):
-            return None
-
-        def levels(_info: Any, first: int, after: str | None = None) -> dict[str, Any]:
-            found = self._shop.page(location, after or "", first + 1)
-            nodes = [
-                {
-                    "id": f"gid://shopify/InventoryLevel/{location}?inventory_item_id={item}",
-                    "item": {"id": _gid("InventoryItem", item)},
-                    "location": {"id": id},
-                    "quantities": [{"name": "available", "quantity": available}],
-                }
-                for item, available in found[:first]
-            ]
-            more = len(found) > first
-            return {
-                "nodes": nodes,
-                "pageInfo": {"hasNextPage": more, "endCursor": found[:first][-1][0] if nodes else None},
-            }
-
-        return {"id": id, "name": f"Location {location}", "inventoryLevels": levels}
-
-    def order(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002
-        found = self._shop.orders("id = ?", 1, int(_number(id)))
-        return _order(found[0]) if found else None
-
-    def orders(
-        self,
-        _info: Any,
-        first: int,
-        after: str | None = None,
-        query: str = "",
-        sortKey: str = "",  # noqa: ARG002, N803
-    ) -> dict[str, Any]:
-        since = _SINCE.fullmatch(query)
-        found = self._shop.orders("id > ? AND created_at >= ?", first + 1, int(after or 0), since[1] if since else "")
-        page = {"hasNextPage": len(found) > first, "endCursor": str(found[:first][-1].id) if found else None}
-        return {"nodes": [_order(one) for one in found[:first]], "pageInfo": page}
-
-    def inventorySetQuantities(self, _info: Any, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
-        return self._change("set", input)
-
-    def inventoryAdjustQuantities(self, _info: Any, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
-        return self._change("adjust", input)
-
-    def _change(self, verb: rules.Verb, given: dict[str, Any]) -> dict[str, Any]:
-        errors = rules.apply(self._shop, verb, given, self._key, indexes=self._indexes)
-        group = None if errors else {"id": f"gid://shopify/InventoryAdjustmentGroup/{self._key}"}
-        return {"inventoryAdjustmentGroup": group, "userErrors": errors}
-
-
-def _order(order: Order) -> dict[str, Any]:
-    place = {"id": _gid("Location", order.location)}
-    lines = {
-        item: {
-            "id": _gid("LineItem", f"{order.id}{number:03d}"),
-            "quantity": units,
-            "currentQuantity": units - sum(refunded for one, refunded, _ in order.refunds if one == item),
-            "variant": {"id": _gid("ProductVariant", item), "inventoryItem": {"id": _gid("InventoryItem", item)}},
-        }
-        for number, (item, units) in enumerate(order.lines.items(), start=1)
-    }
-    refunds = [
-        {
-            "id": _gid("Refund", f"{order.id}{number:03d}"),
-            "refundLineItems": lambda _info, first, line=lines[item], units=units, restocked=restocked: _page(
-                [
-                    {
-                        "quantity": units,
-                        "restocked": restocked,
-                        "restockType": "CANCEL" if restocked else "NO_RESTOCK",
-                        "location": place if restocked else None,
-                        "lineItem": line,
-                    }
-                ],
-                first,
-            ),
-        }
-        for number, (item, units, restocked) in enumerate(order.refunds, start=1)
-    ]
-    # A cancelled order's fulfillment order holds nothing any more.
-    held = [] if order.cancelled_at else [line for line in lines.values() if line["currentQuantity"]]
-    assigned = {
-        "id": _gid("FulfillmentOrder", str(order.id)),
-        "assignedLocation": {"location": place},
-        "lineItems": lambda _info, first: _page(
-            [{"id": line["id"], "lineItem": line, "totalQuantity": line["currentQuantity"]} for line in held], first
-        ),
-    }
-    return {
-        "id": _gid("Order", str(order.id)),
-        "name": f"#{order.id}",
-        "createdAt": order.created_at,
-        "cancelledAt": order.cancelled_at,
-        "lineItems": lambda _info, first: _page(list(lines.values()), first),
-        "refunds": lambda _info, first: refunds[:first],
-        "fulfillmentOrders": lambda _info, first: _page([assigned], first),
-    }
-
-
-def _page(nodes: list[dict[str, Any]], first: int) -> dict[str, Any]:
-    return {"nodes": nodes[:first], "pageInfo": {"hasNextPage": len(nodes) > first, "endCursor": None}}
-
-
-def _gid(kind: str, number: str) -> str:
-    return f"gid://shopify/{kind}/{number}"
-
-
-def _number(gid: str) -> str:
-    return gid.rsplit("/", 1)[-1]

@@ -1,0 +1,142 @@
+"""What the emulator's operations answer, in the shapes of its schema.
+
+Belongs here: locations, orders and quantity calls as GraphQL reads them. Does not: what a call may do (``rules``), HTTP
+and costs (``server``).
+"""
+
+import re
+from typing import Any
+
+from rpsync_assets.sandbox.emulator import rules
+from rpsync_assets.sandbox.emulator.shop import Order, Shop
+
+_SINCE = re.compile(r"created_at:>='([^']+)'")
+
+
+class Root:
+    """The resolvers; what they return is plain, and graphql reads it by name."""
+
+    def __init__(self, shop: Shop, indexes: bool, key: str | None) -> None:  # noqa: FBT001
+        self._shop, self._indexes, self._key = shop, indexes, key
+
+    def shop(self, _info: Any) -> dict[str, str]:
+        """Its names."""
+        return {"name": "Sandbox", "myshopifyDomain": "sandbox.myshopify.com"}
+
+    def location(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002  Shopify's name
+        """A location that holds stock."""
+        location = _number(id)
+        if not self._shop.has_location(location):
+            return None
+
+        def levels(_info: Any, first: int, after: str | None = None) -> dict[str, Any]:
+            found = self._shop.page(location, after or "", first + 1)
+            nodes = [
+                {
+                    "id": f"gid://shopify/InventoryLevel/{location}?inventory_item_id={item}",
+                    "item": {"id": _gid("InventoryItem", item)},
+                    "location": {"id": id},
+                    "quantities": [{"name": "available", "quantity": available}],
+                }
+                for item, available in found[:first]
+            ]
+            more = len(found) > first
+            return {
+                "nodes": nodes,
+                "pageInfo": {"hasNextPage": more, "endCursor": found[:first][-1][0] if nodes else None},
+            }
+
+        return {"id": id, "name": f"Location {location}", "inventoryLevels": levels}
+
+    def order(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002
+        """One order."""
+        found = self._shop.orders("id = ?", 1, int(_number(id)))
+        return _order(found[0]) if found else None
+
+    def orders(
+        self,
+        _info: Any,
+        first: int,
+        after: str | None = None,
+        query: str = "",
+        sortKey: str = "",  # noqa: ARG002, N803
+    ) -> dict[str, Any]:
+        """A page of orders, oldest first."""
+        since = _SINCE.fullmatch(query)
+        found = self._shop.orders("id > ? AND created_at >= ?", first + 1, int(after or 0), since[1] if since else "")
+        page = {"hasNextPage": len(found) > first, "endCursor": str(found[:first][-1].id) if found else None}
+        return {"nodes": [_order(one) for one in found[:first]], "pageInfo": page}
+
+    def inventorySetQuantities(self, _info: Any, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
+        """Set counts."""
+        return self._change("set", input)
+
+    def inventoryAdjustQuantities(self, _info: Any, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002, N802
+        """Adjust counts."""
+        return self._change("adjust", input)
+
+    def _change(self, verb: rules.Verb, given: dict[str, Any]) -> dict[str, Any]:
+        errors = rules.apply(self._shop, verb, given, self._key, indexes=self._indexes)
+        group = None if errors else {"id": f"gid://shopify/InventoryAdjustmentGroup/{self._key}"}
+        return {"inventoryAdjustmentGroup": group, "userErrors": errors}
+
+
+def _order(order: Order) -> dict[str, Any]:
+    place = {"id": _gid("Location", order.location)}
+    lines = {
+        item: {
+            "id": _gid("LineItem", f"{order.id}{number:03d}"),
+            "quantity": units,
+            "currentQuantity": units - sum(refunded for one, refunded, _ in order.refunds if one == item),
+            "variant": {"id": _gid("ProductVariant", item), "inventoryItem": {"id": _gid("InventoryItem", item)}},
+        }
+        for number, (item, units) in enumerate(order.lines.items(), start=1)
+    }
+    refunds = [
+        {
+            "id": _gid("Refund", f"{order.id}{number:03d}"),
+            "refundLineItems": lambda _info, first, line=lines[item], units=units, restocked=restocked: _page(
+                [
+                    {
+                        "quantity": units,
+                        "restocked": restocked,
+                        "restockType": "CANCEL" if restocked else "NO_RESTOCK",
+                        "location": place if restocked else None,
+                        "lineItem": line,
+                    }
+                ],
+                first,
+            ),
+        }
+        for number, (item, units, restocked) in enumerate(order.refunds, start=1)
+    ]
+    # A cancelled order's fulfillment order holds nothing any more.
+    held = [] if order.cancelled_at else [line for line in lines.values() if line["currentQuantity"]]
+    assigned = {
+        "id": _gid("FulfillmentOrder", str(order.id)),
+        "assignedLocation": {"location": place},
+        "lineItems": lambda _info, first: _page(
+            [{"id": line["id"], "lineItem": line, "totalQuantity": line["currentQuantity"]} for line in held], first
+        ),
+    }
+    return {
+        "id": _gid("Order", str(order.id)),
+        "name": f"#{order.id}",
+        "createdAt": order.created_at,
+        "cancelledAt": order.cancelled_at,
+        "lineItems": lambda _info, first: _page(list(lines.values()), first),
+        "refunds": lambda _info, first: refunds[:first],
+        "fulfillmentOrders": lambda _info, first: _page([assigned], first),
+    }
+
+
+def _page(nodes: list[dict[str, Any]], first: int) -> dict[str, Any]:
+    return {"nodes": nodes[:first], "pageInfo": {"hasNextPage": len(nodes) > first, "endCursor": None}}
+
+
+def _gid(kind: str, number: str) -> str:
+    return f"gid://shopify/{kind}/{number}"
+
+
+def _number(gid: str) -> str:
+    return gid.rsplit("/", 1)[-1]
