@@ -9,9 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rpsync_assets.core.errors import NotYetError, SetupError
+from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.shopify import AVAILABLE_SCHEMA, ShopifyExport
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.resources.warehouse import Warehouse
 
@@ -115,28 +114,3 @@ def test_an_analyst_who_has_the_warehouse_open_does_not_break_the_night(
     assert tables.read("t", US).equals(FRAME)
     tables.write("t", str(US.key), FRAME)
     assert asked(warehouse, "SELECT count(*) FROM t") == [(2,)]
-
-
-# Shopify's counts -----------------------------------------------------------------------------------------------------
-def test_shopifys_counts_are_read_from_the_export(tmp_path: Path) -> None:
-    path = tmp_path / "counts.csv"
-    path.write_text("inventory_item_id,location_id,available,more\n0017,L1,5,x\n0017,L1,6,x\n18,L1,-2,x\n")
-    found = ShopifyExport(path).available()
-    assert found.schema == AVAILABLE_SCHEMA
-    assert sorted(found.rows()) == [("0017", "L1", 6), ("18", "L1", -2)]
-
-
-def test_without_an_export_no_count_is_known() -> None:
-    found = ShopifyExport(None).available()
-    assert (found.height, found.schema) == (0, AVAILABLE_SCHEMA)
-
-
-@pytest.mark.parametrize(
-    "content", [None, "", "item,location,available\n1,2,3\n", "inventory_item_id,location_id,available\n1,2,many\n"]
-)
-def test_an_export_that_cannot_be_read_is_named(tmp_path: Path, content: str | None) -> None:
-    path = tmp_path / "counts.csv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(SetupError, match=r"Shopify's counts cannot be read from counts\.csv"):
-        ShopifyExport(path).available()
