@@ -48,7 +48,10 @@ def column_map(store: StoreSettings) -> ColumnMap:
 @asset(
     group="retail_pro",
     kinds={"sftp", "csv"},
-    checks={"raw_row_count": "The file has rows below its header."},
+    checks={
+        "raw_row_count": "The file has rows below its header.",
+        "raw_snapshot_past": "It was counted before now: a count of the future is a wrong time zone.",
+    },
 )
 def raw_reset_file(
     context: dg.AssetExecutionContext,
@@ -86,7 +89,14 @@ def raw_reset_file(
         else:
             _log.info("%s lies here already, %d bytes: not fetched again", file.name, file.size)
             rows, sha256 = known
-    checks = require([guards.raw_row_count(rows, file_name=file.name, file_kind=store.file_kind)])
+    checks = require(
+        [
+            guards.raw_row_count(rows, file_name=file.name, file_kind=store.file_kind),
+            guards.raw_snapshot_past(
+                choice.chosen.meaning.snapshot_at, now=datetime.now(UTC), file_name=choice.chosen.name
+            ),
+        ]
+    )
     table = pl.DataFrame(
         [
             {

@@ -7,7 +7,7 @@ alone later would ship bad rows, so the delivering asset calls the guard itself 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -50,6 +50,23 @@ def raw_row_count(rows: int, *, file_name: str, file_kind: str) -> Verdict:
         threshold="at least 1" if file_kind == "full" else "at least 0 (a delta may be empty; its delivery is held)",
         found=f"{file_name} has {rows} rows below its header",
         mend="A full file is never empty: ask Retail Pro to export and send it again",
+    )
+
+
+CLOCKS_APART = timedelta(minutes=15)
+"""So far Retail Pro's clock may be ahead of ours."""
+
+
+def raw_snapshot_past(snapshot_at: datetime, *, now: datetime, file_name: str) -> Verdict:
+    """A count of the future is a wrong time zone: it would swallow sales, and keep true counts from being accepted."""
+    ahead = (snapshot_at - now) / timedelta(minutes=1)
+    return Verdict(
+        name="raw_snapshot_past",
+        passed=snapshot_at <= now + CLOCKS_APART,
+        observed=round(ahead, 1),
+        threshold=f"at most {CLOCKS_APART / timedelta(minutes=1):.0f} minutes ahead of our clock",
+        found=f"{file_name} says that it was counted at {snapshot_at.isoformat(timespec='minutes')}",
+        mend="Correct the store's time_zone in the settings, or the clock of the machine that names the files",
     )
 
 

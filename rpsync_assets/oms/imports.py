@@ -23,6 +23,7 @@ import polars as pl
 from sqlalchemy import Connection, Engine
 
 from rpsync_assets.core.errors import BadFileError
+from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import DeliveredName, error_name, read_delivered_name
 from rpsync_assets.oms import import_sql, incoming
@@ -164,6 +165,7 @@ def _import(  # noqa: PLR0913, PLR0917  one flow, two kinds of file
             delivered, snapshot = read()
             rows = delivered.rows.with_columns(snapshot.alias("snapshot")).select(list(incoming.NAMES))
             incoming.load(connection, incoming.resolve(connection, rows, stored(file.now)))
+            incoming.refuse_future(connection, stored(file.now + CLOCKS_APART))
         with _writing(connection):
             log_id, after = open_log(connection, file, name, table)
         for first in range(after + 1, rows.height + 2, BATCH):

@@ -36,6 +36,7 @@ REFUSALS: Mapping[str, str] = {
     "ambiguous_identification": "several products have this identification now",
     "bad_quantity": "the quantity is not a whole number",
     "repeated_key": "the same facility and product stand in an earlier line",
+    "future_snapshot": "the count is of a moment that has not come yet",
 }
 """Why a row is refused: the code in INCOMING.REASON, and the sentence for people."""
 
@@ -159,6 +160,13 @@ def resolve(connection: Connection, rows: pl.DataFrame, at: str) -> pl.DataFrame
 def load(connection: Connection, rows: pl.DataFrame) -> None:
     """Put resolved rows into INCOMING, the connection's own temporary table, in place of what was there."""
     _load(connection, rows.select(_LOADED).rows())
+
+
+def refuse_future(connection: Connection, latest: str) -> None:
+    """Refuse rows whose snapshot is after a moment: they would keep every true count until then from being accepted."""
+    connection.exec_driver_sql(
+        "UPDATE INCOMING SET REASON = 'future_snapshot' WHERE REASON IS NULL AND SNAPSHOT_DATE > ?", (latest,)
+    )
 
 
 def load_one(connection: Connection, named: Mapping[str, object], at: str) -> str | None:

@@ -121,6 +121,8 @@ def find_or_make_items(connection: Connection, first: int, last: int, prefix: st
     made = connection.exec_driver_sql(_MAKE_ITEMS[0], {**lines, "prefix": prefix}).rowcount
     if made:
         connection.exec_driver_sql(_MAKE_ITEMS[1], {**lines, "prefix": prefix})
+        # At once, not with the first movement: a count of 0 is a count, and what may be sold of it is known to be 0.
+        connection.exec_driver_sql(_MAKE_FACILITY_ROWS, lines)
 
 
 def post(connection: Connection, posting: Posting) -> None:
@@ -160,9 +162,9 @@ WITH LEDGER AS (
   FROM INVENTORY_ITEM II LEFT JOIN LEDGER L ON L.INVENTORY_ITEM_ID = II.INVENTORY_ITEM_ID
 ), COUNTED AS (
   SELECT PF.FACILITY_ID, PF.PRODUCT_ID, PF.LAST_INVENTORY_COUNT AS ATP, PF.COMPUTED_LAST_INVENTORY_COUNT AS COMPUTED,
-         PF.MINIMUM_STOCK, K.ATP AS LEDGER_ATP
+         PF.MINIMUM_STOCK, COALESCE(K.ATP, 0) AS LEDGER_ATP
   FROM PRODUCT_FACILITY PF
-  JOIN (SELECT FACILITY_ID, PRODUCT_ID, SUM(LEDGER_ATP) AS ATP FROM ITEM GROUP BY FACILITY_ID, PRODUCT_ID) K
+  LEFT JOIN (SELECT FACILITY_ID, PRODUCT_ID, SUM(LEDGER_ATP) AS ATP FROM ITEM GROUP BY FACILITY_ID, PRODUCT_ID) K
     ON K.FACILITY_ID = PF.FACILITY_ID AND K.PRODUCT_ID = PF.PRODUCT_ID
 )
 """

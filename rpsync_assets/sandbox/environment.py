@@ -121,7 +121,9 @@ def _write_settings(world: World, endpoint: SftpEndpoint, shop_url: str, played:
     stores = "".join(
         f'[stores.{store.store_id}]\ntime_zone = "{store.time_zone}"\nchannel = "{store.store_id}_ONLINE"\n'
         f'[stores.{store.store_id}.shopify]\nurl = "{shop_url}"\n'
-        f'publish = "{"on" if played.get(store.store_id) == _begun(store, None) else "dry_run"}"\n\n'
+        f'publish = "{"on" if played.get(store.store_id) == _begun(store, None) else "dry_run"}"\n'
+        # A small shop whose first publication this is: much of it changes, and nobody is there to say that it may.
+        "max_changed_share = 1.0\nmax_zeroed_share = 1.0\n\n"
         for store in ROSTER
         if store.store_id in known
     )

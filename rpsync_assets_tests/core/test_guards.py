@@ -237,3 +237,10 @@ def test_what_a_reread_shows_wrong_is_red_and_where_nothing_was_read_it_says_so(
     assert not guards.shopify_matches(1, compared=9, units=3).passed
     assert guards.shopify_matches(0, compared=9, units=0).passed
     assert "nothing was read again" in guards.shopify_matches(0, compared=0, units=0).found
+
+
+@pytest.mark.parametrize(("minutes", "passed"), [(-300, True), (15, True), (16, False)])
+def test_a_count_of_the_future_is_refused_and_nobody_can_release_it(minutes: int, passed: bool) -> None:
+    now = datetime(2026, 3, 10, 11, tzinfo=UTC)
+    found = guards.raw_snapshot_past(now + timedelta(minutes=minutes), now=now, file_name="f.csv")
+    assert (found.passed, found.observed, found.releasable) == (passed, minutes, False)

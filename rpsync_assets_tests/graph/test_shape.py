@@ -36,7 +36,7 @@ GRAPH = {
 }
 FILTER_CHECKS = {"rows_accounted_for", "filtered_row_count", "filtered_upca_valid", "filtered_keys_unique"}
 CHECKS = {
-    "raw_reset_file": {"raw_row_count"},
+    "raw_reset_file": {"raw_row_count", "raw_snapshot_past"},
     "active_products": {"active_row_count", "active_upca_valid", "active_upca_unique"},
     "filtered_reset": {*FILTER_CHECKS, "stored_rows_match_accounting"},
     "filtered_reset_parts": {*FILTER_CHECKS, "part_row_counts"},

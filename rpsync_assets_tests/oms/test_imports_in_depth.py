@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from subprocess import PIPE
 
@@ -263,3 +264,32 @@ def test_a_writer_gets_in_between_the_batches_of_a_long_import(books: Books, mon
         import_reset(books.engine, "reset_US_20260310_g1_1of1.csv", content, NOW)
         selling.result(timeout=30)
     assert {100, 200, 300, 400} <= set(seen), "the writer came in after every batch"
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(14, "applied"), (16, "failed")])
+def test_a_count_of_a_moment_that_has_not_come_is_refused(books: Books, minutes: int, status: str) -> None:
+    """A store's wrong time zone: accepted, it would swallow every sale and every true count until that moment."""
+    books.stock("F1", "A", 9)
+    done = reset(books, ("F1", "111", 4), snapshot=NOW + timedelta(minutes=minutes))
+    assert [said for said, *_ in outcomes(books, done.log_id)] == [status]
+    assert done.failed == (status == "failed")
+
+
+def test_a_count_of_none_for_a_new_key_is_known_to_be_none(books: Books) -> None:
+    """Shopify is told 0, not left alone as with a key that the OMS never had."""
+    reset(books, ("F1", "111", 0))
+    found = books.ask("SELECT FACILITY_ID, PRODUCT_ID, COMPUTED_LAST_INVENTORY_COUNT FROM PRODUCT_FACILITY")
+    assert found == [("F1", "A", 0)]
+
+
+def test_verify_knows_counts_that_no_ledger_ever_had(books: Books) -> None:
+    books.add(
+        tables.product_facility,
+        {"PRODUCT_ID": "A", "FACILITY_ID": "F1", "LAST_INVENTORY_COUNT": 7, "COMPUTED_LAST_INVENTORY_COUNT": 7},
+    )
+    with books.engine.begin() as connection:
+        found = verify(connection).disagreements
+    assert [(one.table, one.column, one.stands, one.ledger) for one in found] == [
+        ("PRODUCT_FACILITY", "LAST_INVENTORY_COUNT", 7, 0),
+        ("PRODUCT_FACILITY", "COMPUTED_LAST_INVENTORY_COUNT", 7, 0),
+    ]
