@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from rpsync_assets.core.atp import online_atp
+from rpsync_assets.assets.hotwax import ACCEPTED
+from rpsync_assets.core.atp import less_owed, online_atp
 from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
 from rpsync_assets.core.publication import REFLECTED_SCHEMA, UNITS_SCHEMA
@@ -27,7 +28,6 @@ from rpsync_assets.settings import StoreSettings
 
 KEY = ["facility_id", "product_id"]
 _DELTAS = {"facility_id": pl.String, "product_id": pl.String, "units": pl.Int64}
-ACCEPTED = ("applied", "unchanged")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ class Desired:
         reflected: ``UNITS_SCHEMA``, over all imported orders.
         pending: keys whose variance is due or on its way: ``facility_id``, ``product_id``.
         unmapped: products that may be sold and have no inventory item at Shopify.
-        locations: Shopify's location ids, the online one first.
     """
 
     feed: pl.DataFrame
@@ -48,7 +47,6 @@ class Desired:
     reflected: pl.DataFrame
     pending: pl.DataFrame
     unmapped: int
-    locations: list[str]
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class DesiredReader:
             held, deltas = self._pending(reader, store, its)
             read = reader.stock(store, its.channel)
             atp = online_atp(
-                _less(read.stock, deltas),
+                less_owed(read.stock, deltas),
                 read.channel_rules,
                 read.queue_demand,
                 reserves=read.reserves,
@@ -88,7 +86,6 @@ class DesiredReader:
             .select(UNITS_SCHEMA.keys()),
             pending=pl.concat([held, deltas.select(KEY)]).unique(),
             unmapped=sellable.join(items, on="product_id", how="anti").height,
-            locations=[*online, *places.filter(pl.col("facility_id") != ONLINE_FACILITY)["shopify_location_id"]],
         )
 
     def _pending(self, reader: OmsReader, store: str, its: StoreSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -131,18 +128,3 @@ class DesiredReader:
             pl.col("idValue").alias("upca"),
             pl.col(amount).cast(pl.Float64).cast(pl.Int64).alias("units"),
         ).join(reader.products_of_upcas(), on="upca", how="inner")
-
-
-def _less(stock: pl.DataFrame, deltas: pl.DataFrame) -> pl.DataFrame:
-    """Stock as it will be once the variances that are due are in; safety stock is taken off anew."""
-    owed = deltas.group_by(KEY).agg(owed=pl.col("units").sum())
-    changed = pl.col("owed").is_not_null() & (pl.col("owed") != 0)
-    return (
-        stock.join(owed, on=KEY, how="left")
-        .with_columns(
-            available_to_promise=pl.col("available_to_promise") + pl.col("owed").fill_null(0),
-            quantity_on_hand=pl.col("quantity_on_hand") + pl.col("owed").fill_null(0),
-            after_safety_stock=pl.when(changed).then(None).otherwise("after_safety_stock"),
-        )
-        .drop("owed")
-    )

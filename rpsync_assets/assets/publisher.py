@@ -18,6 +18,7 @@ import polars as pl
 
 from rpsync_assets.assets.desired import Desired, DesiredReader
 from rpsync_assets.core.errors import SetupError, UnreachableError
+from rpsync_assets.core.feed import ONLINE_FACILITY
 from rpsync_assets.core.publication import (
     BASELINE_SCHEMA,
     ITEM,
@@ -155,7 +156,7 @@ class Publisher:
         """
         with self.reader.oms.read() as reader:
             places = reader.shopify_locations(self.store)
-        online = places.filter(pl.col("facility_id") == "_NA_")["shopify_location_id"].to_list()
+        online = places.filter(pl.col("facility_id") == ONLINE_FACILITY)["shopify_location_id"].to_list()
         if len(set(places["shopify_location_id"])) < places.height or len(online) > 1:
             raise SetupError(
                 f"A Shopify location of {self.store} stands for several facilities",

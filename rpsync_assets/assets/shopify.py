@@ -16,7 +16,7 @@ from rpsync_assets.assets.desired import DesiredReader
 from rpsync_assets.assets.metadata import as_markdown, counted, described
 from rpsync_assets.assets.publisher import Published, Publisher
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
-from rpsync_assets.core import guards
+from rpsync_assets.core import guards, publication_guards
 from rpsync_assets.core.errors import PermanentError
 from rpsync_assets.core.feed import shopify_feed as compute_feed
 from rpsync_assets.core.publication import AVAILABLE_SCHEMA, OUTCOMES, UNITS_SCHEMA, plan_full
@@ -160,7 +160,7 @@ def _publish(
         no_orders = pl.DataFrame(schema=UNITS_SCHEMA)
         nothing = plan_full(feed, unread, no_orders, no_orders, NOBODY)
         allowed(nothing)
-        matches = guards.shopify_matches(0, compared=0, units=0)
+        matches = publication_guards.shopify_matches(0, compared=0, units=0)
         return dg.MaterializeResult(
             value=nothing,
             check_results=[*checks, check_result(matches)],
@@ -170,7 +170,7 @@ def _publish(
     drifting = published.drifting
     units = int(drifting["drift"].abs().sum())
     compared = 0 if published.after is None else published.after.height
-    matches = check_result(guards.shopify_matches(drifting.height, compared=compared, units=units))
+    matches = check_result(publication_guards.shopify_matches(drifting.height, compared=compared, units=units))
     if drifting.height:
         matches = matches._replace(metadata={**matches.metadata, "rows": _table(drifting)})
     return dg.MaterializeResult(
@@ -185,7 +185,7 @@ def _mass_change(plan: pl.DataFrame, its: StoreSettings) -> list[guards.Verdict]
     changed = stocked.filter(pl.col("outcome").is_in(["up", "down"]))
     # A delta does not read counts; its target is what may be sold.
     zeroed = changed.filter((pl.col("outcome") == "down") & (pl.coalesce("target", "quantity") == 0))
-    return guards.publication_changes(
+    return publication_guards.publication_changes(
         changed.height,
         zeroed=zeroed.height,
         compared=stocked.height,

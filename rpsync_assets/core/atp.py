@@ -99,6 +99,25 @@ def online_atp(
     )
 
 
+def less_owed(stock: pl.DataFrame, owed: pl.DataFrame) -> pl.DataFrame:
+    """Stock as it will be once the variances that are due are in; safety stock is taken off anew.
+
+    Args:
+        stock: as ``online_atp`` takes it.
+        owed: ``facility_id``, ``product_id``, ``units`` by which counts will change (design.md section 5: the overlay).
+    """
+    key = ["facility_id", "product_id"]
+    change = owed.group_by(key).agg(owed=pl.col("units").sum()).filter(pl.col("owed") != 0)
+    return (
+        stock.join(change, on=key, how="left")
+        .with_columns(
+            pl.col("available_to_promise", "quantity_on_hand") + pl.col("owed").fill_null(0),
+            after_safety_stock=pl.when(pl.col("owed").is_null()).then("after_safety_stock"),
+        )
+        .drop("owed")
+    )
+
+
 def _channel_rows(
     facilities: pl.DataFrame,
     counted: pl.Expr,

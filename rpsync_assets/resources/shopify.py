@@ -220,7 +220,6 @@ class ShopSession:
 
     def send(self, operation: Operation) -> list[RowError]:
         """Send an operation; no errors: all of it is applied, else nothing of it is."""
-        key = {"operation": operation.id}
         if operation.verb == "set":
             quantities = [
                 {
@@ -245,7 +244,7 @@ class ShopSession:
             ]
             document, field_name, payload = ADJUST, "changes", {"changes": changes}
         given = {"name": "available", "reason": REASON, "referenceDocumentUri": operation.reference, **payload}
-        (answer,) = self.api.ask(document, {"input": given, "key": key["operation"]}).values()
+        (answer,) = self.api.ask(document, {"input": given, "key": operation.id}).values()
         return [
             RowError(_row(error["field"], field_name), error["code"] or "UNKNOWN", error["message"])
             for error in answer["userErrors"]

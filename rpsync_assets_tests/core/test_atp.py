@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core.atp import NOTES, SCHEMA, online_atp
+from rpsync_assets.core.atp import NOTES, SCHEMA, less_owed, online_atp
 
 STOCK_SCHEMA = {
     "product_id": pl.String,
@@ -212,3 +212,23 @@ def test_the_channels_number_agrees_with_the_steps_written_out(
     left = sum(max(atp - safety, 0) for atp, safety in counted) - max(thresholds, default=0)
     wanted = max(left - (demand if reserves else 0), 0) if counted and plain >= 0 else 0
     assert channel(sold(*stock, rules=rules, demand=(("P", demand),), reserves=reserves))["sellable"] == wanted
+
+
+def test_a_variance_that_is_due_comes_off_before_safety_stock_and_other_keys_stay() -> None:
+    """10 counted, 3 of them owed, safety stock 5: 2 may be sold; the other facility's number is HotWax's own."""
+    stock = pl.DataFrame(
+        {
+            "facility_id": ["NY", "NASH"],
+            "product_id": ["A", "A"],
+            "quantity_on_hand": [10, 10],
+            "available_to_promise": [10, 10],
+            "minimum_stock": [5, 5],
+            "after_safety_stock": [5, 4],
+        }
+    )
+    owed = pl.DataFrame({"facility_id": ["NY", "NY"], "product_id": ["A", "A"], "units": [-2, -1]})
+    found = less_owed(stock, owed).sort("facility_id")
+    assert found.select("facility_id", "available_to_promise", "after_safety_stock").rows() == [
+        ("NASH", 10, 4),
+        ("NY", 7, None),
+    ]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from rpsync_assets.core import guards
+from rpsync_assets.core import guards, publication_guards
 from rpsync_assets.core.guards import Verdict
 from rpsync_assets.core.reset import Accounting
 
@@ -226,7 +226,7 @@ def test_a_refusal_names_a_number_a_threshold_and_a_mend(verdict: Verdict) -> No
 def test_a_publication_that_changes_or_empties_much_of_a_shop_is_held(
     changed: int, zeroed: int, compared: int, passed: list[bool]
 ) -> None:
-    found = guards.publication_changes(
+    found = publication_guards.publication_changes(
         changed, zeroed=zeroed, compared=compared, max_changed_share=0.5, max_zeroed_share=0.1
     )
     assert [verdict.passed for verdict in found] == passed
@@ -234,9 +234,9 @@ def test_a_publication_that_changes_or_empties_much_of_a_shop_is_held(
 
 
 def test_what_a_reread_shows_wrong_is_red_and_where_nothing_was_read_it_says_so() -> None:
-    assert not guards.shopify_matches(1, compared=9, units=3).passed
-    assert guards.shopify_matches(0, compared=9, units=0).passed
-    assert "nothing was read again" in guards.shopify_matches(0, compared=0, units=0).found
+    assert not publication_guards.shopify_matches(1, compared=9, units=3).passed
+    assert publication_guards.shopify_matches(0, compared=9, units=0).passed
+    assert "nothing was read again" in publication_guards.shopify_matches(0, compared=0, units=0).found
 
 
 @pytest.mark.parametrize(("minutes", "passed"), [(-300, True), (15, True), (16, False)])

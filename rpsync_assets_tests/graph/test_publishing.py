@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rpsync_assets.assets import publisher
-from rpsync_assets.core import guards
+from rpsync_assets.core import publication_guards
 from rpsync_assets.resources.shopify import ShopSession
 from rpsync_assets.sandbox.emulator.server import Behaviour, Endpoint, serving
 from rpsync_assets.sandbox.emulator.shop import Applied, Shop
@@ -212,7 +212,7 @@ def test_switched_off_nothing_is_even_read(online: Online) -> None:
 def test_a_publication_that_empties_the_shop_is_held_until_somebody_is_sure(
     online: Online, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guards, "SMALL_SHOP", 1)
+    monkeypatch.setattr(publication_guards, "SMALL_SHOP", 1)
     online.world.oms.do("UPDATE FACILITY_GROUP_MEMBER SET THRU_DATE = '2026-01-01 00:00:00.000000'")
     ran = online.full()
     assert ran.red == [

@@ -41,7 +41,6 @@ class FourOfEverything:
             reflected=pl.DataFrame(schema=UNITS_SCHEMA),
             pending=pl.DataFrame(schema={"product_id": pl.String, "facility_id": pl.String}),
             unmapped=0,
-            locations=["700"],
         )
 
     def shopify_locations(self, _store: str) -> pl.DataFrame:
