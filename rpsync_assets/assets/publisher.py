@@ -17,9 +17,11 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from rpsync_assets.assets.desired import Desired, DesiredReader
-from rpsync_assets.core.errors import SetupError, UnreachableError
+from rpsync_assets.core.errors import SetupError
 from rpsync_assets.core.feed import ONLINE_FACILITY
+from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.publication import (
+    AVAILABLE_SCHEMA,
     BASELINE_SCHEMA,
     ITEM,
     PLAN_SCHEMA,
@@ -36,14 +38,13 @@ from rpsync_assets.settings import StoreSettings
 _log = logging.getLogger(__name__)
 
 ROUNDS = 3
-"""So often a full reset reads again what somebody bought between its reading and its setting."""
+"""So often a full reset decides again about items that somebody bought between its reading and its setting."""
 
 KEY_MEMORY = timedelta(hours=12)
 """For so long an operation may be sent again under its key; how long Shopify remembers one is not documented."""
 
 NO_LOCATION = "INVALID_LOCATION"
 STALE = "CHANGE_FROM_QUANTITY_STALE"
-BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
 NOT_PUBLISHED = pl.lit(None, dtype=pl.Int64)
 ERROR_SCHEMA = {"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "code": pl.String}
 
@@ -58,6 +59,7 @@ class Published:
         sent: rows that Shopify applied.
         bad: ``ERROR_SCHEMA``: rows that Shopify refuses, each with its code.
         after: ``PLAN_SCHEMA`` of a re-read after a full reset; None for a delta or a dry run.
+        moving: ``ITEM`` of rows that were bought whenever they were read: nothing can be said of them.
         resumed: operations of a run that died, sent again.
     """
 
@@ -67,6 +69,7 @@ class Published:
     sent: int = 0
     bad: list[tuple[str, str, str]] = field(default_factory=list)
     after: pl.DataFrame | None = None
+    moving: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(ITEM, pl.String)))
     resumed: int = 0
     calls: int = 0
     waited_seconds: float = 0.0
@@ -78,9 +81,9 @@ class Published:
 
     @property
     def drifting(self) -> pl.DataFrame:
-        """Rows that a re-read shows wrong, but for those that Shopify refuses (they are told as bad)."""
+        """Rows that a re-read shows wrong; not those that Shopify refuses (they are told as bad) or that are moving."""
         after = pl.DataFrame(schema=PLAN_SCHEMA) if self.after is None else self.after
-        return drift(after).join(self.bad_rows, on=ITEM, how="anti")
+        return drift(after).join(self.bad_rows, on=ITEM, how="anti").join(self.moving, on=ITEM, how="anti")
 
 
 @dataclass(frozen=True)
@@ -124,36 +127,46 @@ class Publisher:
             allowed(plan)
             if self.its.shopify.mode == "on":
                 self._send_all(session, "adjust", plan, published)
-                self._move(plan, before)
+                self._move(plan)
             return _counted(published, session)
 
     def _full(self, session: ShopSession, allowed: Callable[[pl.DataFrame], None], resumed: int | None) -> Published:
-        desired, plan, missing = self._compare(session)
+        places = self._places()
+        seen = self._look(session, places)
+        desired, plan = self._decide(seen)
         published = Published(plan, compared_all=True, desired=desired, resumed=resumed or 0)
-        lost = plan.filter(pl.col("shopify_location_id").is_in(missing))
+        lost = plan.filter(pl.col("shopify_location_id").is_in(seen.missing))
         published.bad += [(item, place, NO_LOCATION) for item, place in lost.select(ITEM).iter_rows()]
         allowed(plan)
         if self.its.shopify.mode != "on":
             return _counted(published, session)
         began = datetime.now(UTC)
-        for number in range(ROUNDS):
-            self._move(plan, self.publications.baselines(self.store))
-            stale = self._send_all(session, "set", plan, published)
-            # Read again in any case: it is the proof, and it shows what was bought meanwhile.
-            _, plan, _ = self._compare(session)
-            published.after = plan
-            if not stale and published.drifting.is_empty():
+        self._move(plan)
+        self._send_all(session, "set", plan, published)
+        # Read again in any case: it is the proof, and it shows what was bought meanwhile.
+        seen = self._look(session, places, seen)
+        published.after = self._decide(seen)[1]
+        # A count and the orders are not read at one moment, and somebody may have bought in between: look at the
+        # doubtful items alone, which is quick, before anything is sent for them.
+        doubtful = published.drifting.select(ITEM)
+        for number in range(ROUNDS + 1):
+            if doubtful.is_empty():
                 break
-            _log.info("%s: %d counts had changed, round %d of %d", self.store, stale, number + 1, ROUNDS)
-        self._move(plan, self.publications.baselines(self.store))
+            seen = self._look(session, places, seen, doubtful)
+            # The others' counts are older than the orders that were just read: what was found of them stands.
+            again = self._decide(seen)[1].join(doubtful, on=ITEM, how="semi")
+            published.after = pl.concat([published.after.join(doubtful, on=ITEM, how="anti"), again])
+            published.moving = seen.moving
+            wrong = published.drifting
+            if number < ROUNDS and wrong.height:
+                _log.info("%s: %d counts are not what was set; deciding again", self.store, wrong.height)
+                self._send_all(session, "set", wrong.select(PLAN_SCHEMA.keys()), published)
+            doubtful = pl.concat([wrong.select(ITEM), seen.moving])
+        self._move(published.after)
         self.publications.compared(self.store, began)
         return _counted(published, session)
 
-    def _compare(self, session: ShopSession) -> tuple[Desired, pl.DataFrame, list[str]]:
-        """What is desired, the plan, and mapped locations that the shop does not have.
-
-        Counts first, then Shopify's orders, then the OMS: an order in between makes a count stale, never wrong.
-        """
+    def _places(self) -> "_Places":
         with self.reader.oms.read() as reader:
             places = reader.shopify_locations(self.store)
         online = places.filter(pl.col("facility_id") == ONLINE_FACILITY)["shopify_location_id"].to_list()
@@ -162,13 +175,50 @@ class Publisher:
                 f"A Shopify location of {self.store} stands for several facilities",
                 "Give each location one role in HotWax (SHOPIFY_SHOP_LOCATION): the channel's, or one facility's",
             )
-        available = session.available(places["shopify_location_id"].to_list())
-        since = datetime.now(UTC) - timedelta(days=self.its.shopify.order_days)
-        taken = session.taken(since, fallback=(online or places["shopify_location_id"].to_list() or [""])[0])
+        locations = places["shopify_location_id"].to_list()
+        return _Places(locations, (online or locations or [""])[0])
+
+    def _look(
+        self,
+        session: ShopSession,
+        places: "_Places",
+        before: "_Seen | None" = None,
+        only: pl.DataFrame | None = None,
+    ) -> "_Seen":
+        """What Shopify shows, and what its orders took.
+
+        Counts first, then orders: an order in between makes a count stale, never wrong.
+
+        Args:
+            session: the shop.
+            places: its locations.
+            before: an earlier look; only orders that changed since are read again.
+            only: items and locations whose counts are read, before and after the orders; all of them if None.
+        """
+        began = datetime.now(UTC)
+        if before is None or only is None:
+            found = session.available(places.locations)
+            available, missing = found.rows, found.missing
+        else:
+            available, missing = session.available_of(only), before.missing
+        since = began - timedelta(days=self.its.shopify.order_days)
+        if before is None:
+            taken = session.taken(since, places.fallback)
+        else:
+            changed = session.taken(since, places.fallback, changed_since=before.began - CLOCKS_APART)
+            taken = pl.concat([before.taken.join(changed, on="order_id", how="anti"), changed])
+        moving = pl.DataFrame(schema=dict.fromkeys(ITEM, pl.String))
+        if before is not None and only is not None:
+            still = session.available_of(only)
+            moving = available.join(still, on=list(AVAILABLE_SCHEMA), how="anti").select(ITEM)
+            available = pl.concat([before.available.join(only, on=ITEM, how="anti"), still])
+        return _Seen(began, available, missing, taken, moving)
+
+    def _decide(self, seen: "_Seen") -> tuple[Desired, pl.DataFrame]:
+        """What is desired now, and the plan; the OMS is read last: what it has imported was seen to be taken."""
         desired = self.reader.read(self.store, self.its)
-        in_flight = under_way(taken, desired.reflected_orders)
-        plan = plan_full(desired.feed, available.rows, in_flight, desired.reflected, desired.pending)
-        return desired, plan, available.missing
+        in_flight = under_way(seen.taken, desired.reflected_orders)
+        return desired, plan_full(desired.feed, seen.available, in_flight, desired.reflected, desired.pending)
 
     def _resume(self, session: ShopSession) -> int | None:
         """Send again what a run that died left unsettled; None if some of it was too old."""
@@ -185,19 +235,14 @@ class Publisher:
         return None if given_up else len(unsettled)
 
     def _settle(self, operation: Operation, errors: Sequence[RowError]) -> None:
-        if any(error.code == BUSY for error in errors):
-            raise UnreachableError(
-                f"Shopify is still at work on an earlier request of {self.store}", "Rerun in a minute: it is kept"
-            )
         said = [f"{error.row}: {error.code}" for error in errors]
         self.publications.settle(self.store, operation, "refused" if errors else "applied", said)
 
-    def _send_all(self, session: ShopSession, verb: Verb, plan: pl.DataFrame, published: Published) -> int:
-        """Send what differs, 250 rows a call; the number of rows whose count was stale."""
+    def _send_all(self, session: ShopSession, verb: Verb, plan: pl.DataFrame, published: Published) -> None:
+        """Send what differs, 250 rows a call; rows whose count is stale are left for another look."""
         refused = {(item, place) for item, place, _ in published.bad}
         changes = [change for change in _changes(plan, verb) if (change.item, change.location) not in refused]
         waiting = deque(changes[first : first + PER_CALL] for first in range(0, len(changes), PER_CALL))
-        stale = 0
         reference = f"gid://rpsync-assets/Run/{self.run_id}"
         while waiting:
             rows = waiting.popleft()
@@ -215,7 +260,6 @@ class Publisher:
                 continue
             codes = {0: by_row[None]} if None in by_row else by_row
             for row, code in codes.items():
-                stale += code == STALE
                 if code != STALE:
                     published.bad.append((rows[row or 0].item, rows[row or 0].location, code))
             left = [change for number, change in enumerate(rows) if number not in codes]
@@ -225,10 +269,10 @@ class Publisher:
         self.publications.move(
             self.store, published.bad_rows.select(*ITEM, baseline=NOT_PUBLISHED, reflected=pl.lit(0, dtype=pl.Int64))
         )
-        return stale
 
-    def _move(self, plan: pl.DataFrame, before: pl.DataFrame) -> None:
+    def _move(self, plan: pl.DataFrame) -> None:
         """Baselines of rows that need no operation; only those that changed are written."""
+        before = self.publications.baselines(self.store)
         still = plan.filter(~pl.col("outcome").is_in(["up", "down"])).with_columns(pl.col("reflected").fill_null(0))
         self.publications.move(
             self.store,
@@ -239,6 +283,29 @@ class Publisher:
     def _alone(self) -> Iterator[ShopSession]:
         with self.reader.outbox.alone(self.store, "publishing"), self.shopify.session(self.store) as session:
             yield session
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Locations that a store's stock is shown at, and the one of lines that no fulfillment order names."""
+
+    locations: list[str]
+    fallback: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One look at a shop.
+
+    ``AVAILABLE_SCHEMA``, locations that it does not have, ``TAKEN_SCHEMA``, and ``ITEM`` of what
+    was bought while we looked: of these nothing can be said.
+    """
+
+    began: datetime
+    available: pl.DataFrame
+    missing: list[str]
+    taken: pl.DataFrame
+    moving: pl.DataFrame
 
 
 def _changes(plan: pl.DataFrame, verb: Verb) -> list[Change]:

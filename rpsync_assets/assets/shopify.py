@@ -223,6 +223,7 @@ def _receipt(published: Published, mode: str) -> dict[str, Any]:
         **({"refused": _table(bad)} if bad.height else {}),
         **counted("refused", dict(bad.group_by("code").len().sort("code").iter_rows())),
         "products without an inventory item at Shopify": published.desired.unmapped,
+        "items bought while they were read": published.moving.height,
         "operations of a run that died, sent again": published.resumed,
         "calls": published.calls,
         "seconds waited for Shopify's limit": round(published.waited_seconds, 3),

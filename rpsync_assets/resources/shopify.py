@@ -15,16 +15,17 @@ from typing import Any
 import polars as pl
 from pydantic import SecretStr
 
-from rpsync_assets.core.errors import PermanentError, SetupError
+from rpsync_assets.core.errors import PermanentError, SetupError, UnreachableError
 from rpsync_assets.core.publication import AVAILABLE_SCHEMA, TAKEN_SCHEMA
 from rpsync_assets.resources.publications import Operation
-from rpsync_assets.resources.shopify_api import Bucket, ShopifyApi, TooDearError
+from rpsync_assets.resources.shopify_api import ATTEMPTS, Bucket, ShopifyApi, TooDearError, pause
 
 PER_CALL = 250
 """Rows that one call may hold (domain.md 5.4)."""
 
 ORDERS_PER_PAGE = 25
 REASON = "correction"
+BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
 
 COUNTS = """
 query Counts($location: ID!, $after: String) {
@@ -33,6 +34,14 @@ query Counts($location: ID!, $after: String) {
       nodes { item { id } quantities(names: ["available"]) { quantity } }
       pageInfo { hasNextPage endCursor }
     }
+  }
+}
+"""
+
+COUNTS_OF = """
+query CountsOf($items: [ID!]!, $location: ID!) {
+  nodes(ids: $items) {
+    ... on InventoryItem { id inventoryLevel(locationId: $location) { quantities(names: ["available"]) { quantity } } }
   }
 }
 """
@@ -180,12 +189,27 @@ class ShopSession:
                 after = levels["pageInfo"]["endCursor"]
         return Counts(pl.DataFrame(rows, orient="row", schema=AVAILABLE_SCHEMA), missing)
 
-    def taken(self, since: datetime, fallback: str) -> pl.DataFrame:
+    def available_of(self, items: pl.DataFrame) -> pl.DataFrame:
+        """``AVAILABLE_SCHEMA`` of these items and locations, as far as they are stocked there."""
+        rows: list[tuple[str, str, int]] = []
+        for (location,), here in items.group_by("shopify_location_id", maintain_order=True):
+            for part in here.iter_slices(PER_CALL):
+                asked = [_gid("InventoryItem", item) for item in part["shopify_inventory_item_id"]]
+                found = self.api.ask(COUNTS_OF, {"items": asked, "location": _gid("Location", str(location))})["nodes"]
+                rows += [
+                    (_number(item["id"]), str(location), item["inventoryLevel"]["quantities"][0]["quantity"])
+                    for item in found
+                    if item and item["inventoryLevel"]
+                ]
+        return pl.DataFrame(rows, orient="row", schema=AVAILABLE_SCHEMA)
+
+    def taken(self, since: datetime, fallback: str, *, changed_since: datetime | None = None) -> pl.DataFrame:
         """``TAKEN_SCHEMA``: what each of Shopify's own orders placed since a moment took, less what was restocked.
 
         Args:
             since: orders that were created before it are settled.
             fallback: the location of a line that no fulfillment order names.
+            changed_since: only orders that were placed, edited, refunded or cancelled since then.
 
         Raises:
             PermanentError: an order is too large to be read whole.
@@ -193,7 +217,9 @@ class ShopSession:
         rows: list[tuple[str, str, str, int]] = []
         after: str | None = None
         first = ORDERS_PER_PAGE
-        query = f"created_at:>='{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+        query = f"created_at:>='{_instant(since)}'"
+        if changed_since is not None:
+            query += f" updated_at:>='{_instant(changed_since)}'"
         while True:
             try:
                 page = self.api.ask(ORDERS, {"since": query, "after": after, "first": first})["orders"]
@@ -219,7 +245,21 @@ class ShopSession:
         return order
 
     def send(self, operation: Operation) -> list[RowError]:
-        """Send an operation; no errors: all of it is applied, else nothing of it is."""
+        """Send an operation; no errors: all of it is applied, else nothing of it is.
+
+        Raises:
+            UnreachableError: Shopify is still at work on the same operation, which an earlier try began.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            errors = self._send(operation)
+            if not any(error.code == BUSY for error in errors):
+                return errors
+            self.bucket.sleep(pause(attempt))
+        raise UnreachableError(
+            f"Shopify is still at work on an earlier request of {self.api.store}", "Rerun in a minute: it is kept"
+        )
+
+    def _send(self, operation: Operation) -> list[RowError]:
         if operation.verb == "set":
             quantities = [
                 {
@@ -303,6 +343,10 @@ def _taken(order: Mapping[str, Any], fallback: str) -> list[tuple[str, str, str,
                 where = _number(location["id"]) if location else next(iter(known)) if known else fallback
                 rows.append((number, items[line["lineItem"]["id"]], where, -int(line["quantity"])))
     return [row for row in rows if row[3]]
+
+
+def _instant(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _gid(kind: str, number: str) -> str:

@@ -106,7 +106,7 @@ class ShopifyApi:
         trouble, attempt = "", 0
         while attempt < ATTEMPTS:
             if attempt:
-                self.bucket.sleep(_pause(attempt))
+                self.bucket.sleep(pause(attempt))
             attempt += 1
             # What the same request cost before is what it needs now.
             self.bucket.wait_for(self._costs.get(document, 0.0))
@@ -183,6 +183,6 @@ class ShopifyApi:
             )
 
 
-def _pause(attempt: int) -> float:
-    """Longer each time, and not the same for everybody."""
+def pause(attempt: int) -> float:
+    """Seconds before the next attempt: longer each time, and not the same for everybody."""
     return min(LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  not for secrets

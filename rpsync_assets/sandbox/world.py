@@ -30,7 +30,7 @@ SFTP_FOLDERS = (
     INCOMING,
     *(f"{folder}{beside}" for folder in (RESET, VARIANCE) for beside in ("", "/archive", "/error")),
 )
-FORMAT = 2
+FORMAT = 3
 """Raised when worlds made before can no longer be read."""
 
 

@@ -3,6 +3,8 @@
 The OMS may sell 20 of A (9A at Shopify), 20 of B and none of C, at the online location 700.
 """
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -191,6 +193,44 @@ def test_somebody_buys_between_reading_and_setting(online: Online) -> None:
     online.endpoint.behaviour.before_mutation = buy
     fine(online.full())
     assert online.shown() == (17, 20, 0)
+
+
+def test_somebody_buys_between_the_reading_of_counts_and_of_orders(
+    online: Online, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order is seen and its count is not: nothing is wrong, and nothing is sent for it."""
+    online.shop.stock([("9B", "700", 3)])
+    available = ShopSession.available
+
+    def bought_meanwhile(session: ShopSession, locations: list[str]) -> object:
+        found = available(session, locations)
+        if online.shop.available("9B", "700") == 20:
+            online.shop.place_order({"9A": 2}, "700")
+        return found
+
+    monkeypatch.setattr(ShopSession, "available", bought_meanwhile)
+    fine(online.full())
+    assert online.shown() == (18, 20, 0)
+    assert [one.item for one in online.published()] == ["9B"]
+    assert "nodes" in [one.operation for one in online.endpoint.requests]
+
+
+def test_a_shop_full_of_customers_is_never_set_wrong(online: Online) -> None:
+    """They buy, cancel and send back while full resets and deltas go out; at the end every count is what is left."""
+    online.endpoint.behaviour.customers = 0.06
+    for _ in range(3):
+        online.world.oms.sell_in_store("NY", "A", 1, NOW)
+        fine(online.full())
+        online.world.oms.sell_in_store("NASH", "B", 1, NOW)
+        fine(online.delta())
+    online.endpoint.behaviour.customers = 0.0
+    time.sleep(0.1)
+    fine(online.full())
+    took = Counter[str]()
+    for one in online.shop.log:
+        took[one.item] -= one.delta if one.operation in {"order", "restock"} else 0
+    assert took.total() > 0
+    assert online.shown() == (max(0, 17 - took["9A"]), max(0, 17 - took["9B"]), 0)
 
 
 def test_without_the_switch_nothing_is_sent_and_the_difference_is_told(online: Online) -> None:

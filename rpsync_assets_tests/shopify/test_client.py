@@ -73,6 +73,48 @@ def test_trouble_on_the_way_is_asked_through(session: ShopSession, endpoint: End
     assert session.available(["700"]).rows.height == 600
 
 
+def test_a_request_that_was_lost_on_its_way_is_sent_again(
+    session: ShopSession, shop: Shop, endpoint: Endpoint, publications: Publications
+) -> None:
+    endpoint.behaviour.lose = 2
+    assert session.send(setting(publications, ("1000", 7, 5))) == []
+    assert [one.delta for one in shop.log] == [2]
+
+
+def test_an_earlier_try_that_is_still_at_work_is_waited_for(
+    session: ShopSession, shop: Shop, endpoint: Endpoint, publications: Publications
+) -> None:
+    endpoint.behaviour.busy = ATTEMPTS - 1
+    assert session.send(setting(publications, ("1000", 7, 5))) == []
+    assert [one.delta for one in shop.log] == [2]
+    endpoint.behaviour.busy = ATTEMPTS
+    with pytest.raises(UnreachableError, match="still at work"):
+        session.send(setting(publications, ("1001", 7, 5)))
+
+
+def test_counts_of_some_items_are_read_by_their_ids(session: ShopSession, endpoint: Endpoint) -> None:
+    asked = pl.DataFrame(
+        [*((str(1000 + number), "700") for number in range(300)), ("1001", "999"), ("5", "700")],
+        orient="row",
+        schema=["shopify_inventory_item_id", "shopify_location_id"],
+    )
+    found = session.available_of(asked)
+    assert (found.height, found["available"].sum()) == (300, 1500)
+    assert [one.operation for one in endpoint.requests] == ["nodes"] * 3
+
+
+def test_orders_that_changed_are_read_without_the_others(session: ShopSession, shop: Shop) -> None:
+    lately = datetime.now(UTC) - timedelta(minutes=5)
+    old = shop.place_order({"1001": 3}, "700", lately - timedelta(hours=1))
+    shop.place_order({"1002": 3}, "700", lately - timedelta(hours=1))
+    assert session.taken(YESTERDAY, "700", changed_since=lately).is_empty()
+    shop.refund(old, "1001", 1, restock=True)
+    new = shop.place_order({"1003": 1}, "700")
+    changed = session.taken(YESTERDAY, "700", changed_since=lately)
+    assert set(changed["order_id"]) == {old, new}
+    assert changed["units"].sum() == 3
+
+
 def test_a_shop_that_does_not_answer_is_unreachable_and_the_token_is_not_shown(
     session: ShopSession, endpoint: Endpoint
 ) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from graphql.type import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectT
 from rpsync_assets.resources import shopify
 from rpsync_assets.resources.shopify_api import VERSION
 from rpsync_assets.sandbox.emulator import server
+from rpsync_assets.sandbox.emulator.customers import Customers
 from rpsync_assets.sandbox.emulator.server import Endpoint
 from rpsync_assets.sandbox.emulator.shop import Shop
 
 REAL = Path(__file__).parents[3] / "shared" / "shopify" / f"admin_{VERSION}.json.gz"
-DOCUMENTS = [shopify.COUNTS, shopify.ORDERS, shopify.ONE_ORDER, shopify.SET, shopify.ADJUST]
+DOCUMENTS = [shopify.COUNTS, shopify.COUNTS_OF, shopify.ORDERS, shopify.ONE_ORDER, shopify.SET, shopify.ADJUST]
 ROW = {"inventoryItemId": "gid://shopify/InventoryItem/1000", "locationId": "gid://shopify/Location/700"}
 
 
@@ -52,7 +54,9 @@ def test_what_the_emulator_knows_is_what_shopify_knows(real: GraphQLSchema) -> N
             assert ours.values.keys() <= theirs.values.keys(), name
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=["counts", "orders", "one order", "set", "adjust"])
+@pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=["counts", "counts of some", "orders", "one order", "set", "adjust"]
+)
 def test_what_we_ask_is_valid_at_shopify(real: GraphQLSchema, document: str) -> None:
     assert validate(real, parse(document)) == []
 
@@ -145,3 +149,24 @@ def test_a_key_is_remembered_with_its_answer_and_its_input(endpoint: Endpoint, s
     shop.stock([("1000", "700", 1)])
     assert codes(ask(endpoint, [row(count=1)], key="bad")) == ["CHANGE_FROM_QUANTITY_STALE"]
     assert len(shop.log) == 1
+
+
+def test_customers_buy_what_is_there_and_give_some_of_it_back(shop: Shop) -> None:
+    """Every count is what it was, less what orders took, and back what was restocked."""
+    customers = Customers(shop)
+    for _ in range(400):
+        customers.do_something()
+    took = Counter[str]()
+    for one in shop.log:
+        took[one.item] -= one.delta
+    assert {operation.operation for operation in shop.log} == {"order", "restock"}
+    assert all(count == 5 - took[item] >= 0 for (item, _), count in shop.counts().items())
+    everything = shop.orders("1 = 1", 1000)
+    assert any(order.cancelled_at for order in everything)
+    held = Counter[str]()
+    for order in everything:
+        for item, units in order.lines.items():
+            held[item] += units
+        for item, units, restocked in order.refunds:
+            held[item] -= units * restocked
+    assert +held == +took

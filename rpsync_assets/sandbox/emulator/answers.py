@@ -10,14 +10,14 @@ from typing import Any
 from rpsync_assets.sandbox.emulator import rules
 from rpsync_assets.sandbox.emulator.shop import Order, Shop
 
-_SINCE = re.compile(r"created_at:>='([^']+)'")
+_SINCE = re.compile(r"(created_at|updated_at):>='([^']+)'")
 
 
 class Root:
     """The resolvers; what they return is plain, and graphql reads it by name."""
 
-    def __init__(self, shop: Shop, indexes: bool, key: str | None) -> None:  # noqa: FBT001
-        self._shop, self._indexes, self._key = shop, indexes, key
+    def __init__(self, shop: Shop, key: str | None, *, indexes: bool, busy: bool) -> None:
+        self._shop, self._key, self._indexes, self._busy = shop, key, indexes, busy
 
     def shop(self, _info: Any) -> dict[str, str]:
         """Its names."""
@@ -31,15 +31,7 @@ class Root:
 
         def levels(_info: Any, first: int, after: str | None = None) -> dict[str, Any]:
             found = self._shop.page(location, after or "", first + 1)
-            nodes = [
-                {
-                    "id": f"gid://shopify/InventoryLevel/{location}?inventory_item_id={item}",
-                    "item": {"id": _gid("InventoryItem", item)},
-                    "location": {"id": id},
-                    "quantities": [{"name": "available", "quantity": available}],
-                }
-                for item, available in found[:first]
-            ]
+            nodes = [self._level(item, location, available) for item, available in found[:first]]
             more = len(found) > first
             return {
                 "nodes": nodes,
@@ -47,6 +39,32 @@ class Root:
             }
 
         return {"id": id, "name": f"Location {location}", "inventoryLevels": levels}
+
+    def nodes(self, _info: Any, ids: list[str]) -> list[dict[str, Any] | None]:
+        """Inventory items by their ids."""
+
+        def node(gid: str) -> dict[str, Any] | None:
+            item = _number(gid)
+
+            def level(_info: Any, locationId: str) -> dict[str, Any] | None:  # noqa: N803
+                place = (item, _number(locationId))
+                found = self._shop.counts_of([place])
+                return self._level(*place, found[place]) if place in found else None
+
+            if not gid.startswith("gid://shopify/InventoryItem/") or self._shop.marked("deleted", [item]):
+                return None
+            return {"__typename": "InventoryItem", "id": gid, "inventoryLevel": level}
+
+        return [node(gid) for gid in ids]
+
+    @staticmethod
+    def _level(item: str, location: str, available: int) -> dict[str, Any]:
+        return {
+            "id": f"gid://shopify/InventoryLevel/{location}?inventory_item_id={item}",
+            "item": {"id": _gid("InventoryItem", item)},
+            "location": {"id": _gid("Location", location)},
+            "quantities": [{"name": "available", "quantity": available}],
+        }
 
     def order(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002
         """One order."""
@@ -62,8 +80,14 @@ class Root:
         sortKey: str = "",  # noqa: ARG002, N803
     ) -> dict[str, Any]:
         """A page of orders, oldest first."""
-        since = _SINCE.fullmatch(query)
-        found = self._shop.orders("id > ? AND created_at >= ?", first + 1, int(after or 0), since[1] if since else "")
+        since = {"created_at": "", "updated_at": "", **dict(_SINCE.findall(query))}
+        found = self._shop.orders(
+            "id > ? AND created_at >= ? AND updated_at >= ?",
+            first + 1,
+            int(after or 0),
+            since["created_at"],
+            since["updated_at"],
+        )
         page = {"hasNextPage": len(found) > first, "endCursor": str(found[:first][-1].id) if found else None}
         return {"nodes": [_order(one) for one in found[:first]], "pageInfo": page}
 
@@ -76,7 +100,10 @@ class Root:
         return self._change("adjust", input)
 
     def _change(self, verb: rules.Verb, given: dict[str, Any]) -> dict[str, Any]:
-        errors = rules.apply(self._shop, verb, given, self._key, indexes=self._indexes)
+        if self._busy:
+            errors = [rules.error(["input"], "IDEMPOTENCY_CONCURRENT_REQUEST", "The key's request is still at work")]
+        else:
+            errors = rules.apply(self._shop, verb, given, self._key, indexes=self._indexes)
         group = None if errors else {"id": f"gid://shopify/InventoryAdjustmentGroup/{self._key}"}
         return {"inventoryAdjustmentGroup": group, "userErrors": errors}
 

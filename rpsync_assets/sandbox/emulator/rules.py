@@ -18,7 +18,26 @@ from rpsync_assets.sandbox.emulator.shop import Shop
 Verb = Literal["set", "adjust"]
 MOST_ROWS = 250
 HIGHEST = 10**9
-REASONS = {"correction", "cycle_count_available", "damaged", "movement_received", "other", "received", "restock"}
+LARGEST_DELTA = 2 * 10**9
+REASONS = {
+    "correction",
+    "cycle_count_available",
+    "damaged",
+    "movement_canceled",
+    "movement_created",
+    "movement_received",
+    "movement_updated",
+    "other",
+    "promotion",
+    "quality_control",
+    "received",
+    "reservation_created",
+    "reservation_deleted",
+    "reservation_updated",
+    "restock",
+    "safety_stock",
+    "shrinkage",
+}
 _ROWS = {"set": "quantities", "adjust": "changes"}
 _REFERENCE = re.compile(r"gid://[^/]+/[^/]+/.+")
 
@@ -51,7 +70,7 @@ def apply(shop: Shop, verb: Verb, given: Mapping[str, Any], key: str | None, *, 
         known = connection.execute("SELECT asked, said FROM answer WHERE key = ?", (key,)).fetchone()
         if known is not None:
             if known[0] != asked:
-                return [_error(["input"], "IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "The key was used for other input")]
+                return [error(["input"], "IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "The key was used for other input")]
             return json.loads(known[1])
         counts = _counts(shop, rows)
         errors = _whole(verb, given) or _row_errors(shop, verb, rows, counts, indexes=indexes)
@@ -71,13 +90,13 @@ def _whole(verb: Verb, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is wrong with the call as a whole."""
     if given["name"] != "available":
         code = "INVALID_NAME" if verb == "set" else "INVALID_QUANTITY_NAME"
-        return [_error(["input", "name"], code, "The quantity name is invalid")]
+        return [error(["input", "name"], code, "The quantity name is invalid")]
     if given["reason"] not in REASONS:
-        return [_error(["input", "reason"], "INVALID_REASON", "The reason is invalid")]
+        return [error(["input", "reason"], "INVALID_REASON", "The reason is invalid")]
     reference = given.get("referenceDocumentUri")
     if reference is not None and not _REFERENCE.fullmatch(reference):
         field = ["input", "referenceDocumentUri"]
-        return [_error(field, "INVALID_REFERENCE_DOCUMENT", "The reference document URI is invalid")]
+        return [error(field, "INVALID_REFERENCE_DOCUMENT", "The reference document URI is invalid")]
     return []
 
 
@@ -92,9 +111,13 @@ def _row_errors(
     errors: list[dict[str, Any]] = []
     for number, (row, place) in enumerate(zip(rows, places, strict=True)):
         item, location = place
-        if not locations[location]:
+        if not locations[location] or not row["locationId"].startswith("gid://shopify/Location/"):
             found = ("locationId", "INVALID_LOCATION")
-        elif item in deleted or place not in counts:
+        elif (
+            item in deleted
+            or place not in counts
+            or not row["inventoryItemId"].startswith("gid://shopify/InventoryItem/")
+        ):
             found = ("inventoryItemId", "INVALID_INVENTORY_ITEM")
         elif item in bundles:
             found = ("inventoryItemId", "NON_MUTABLE_INVENTORY_ITEM")
@@ -103,13 +126,15 @@ def _row_errors(
         elif verb == "set" and not 0 <= row["quantity"] <= HIGHEST:
             low = row["quantity"] < 0
             found = ("quantity", "INVALID_QUANTITY_NEGATIVE" if low else "INVALID_QUANTITY_TOO_HIGH")
+        elif verb == "adjust" and not -LARGEST_DELTA <= row["delta"] <= LARGEST_DELTA:
+            found = ("delta", "INVALID_QUANTITY_TOO_LOW" if row["delta"] < 0 else "INVALID_QUANTITY_TOO_HIGH")
         elif row["changeFromQuantity"] is not None and row["changeFromQuantity"] != counts[place]:
             found = ("changeFromQuantity", "CHANGE_FROM_QUANTITY_STALE")
         else:
             continue
         name, code = found
         where = ["input", _ROWS[verb], str(number), name] if indexes else ["input"]
-        errors.append(_error(where, code, code.replace("_", " ").capitalize()))
+        errors.append(error(where, code, code.replace("_", " ").capitalize()))
     return errors if indexes else errors[:1]
 
 
@@ -121,5 +146,6 @@ def _place(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["inventoryItemId"].rsplit("/", 1)[-1], row["locationId"].rsplit("/", 1)[-1]
 
 
-def _error(field: list[str], code: str, message: str) -> dict[str, Any]:
+def error(field: list[str], code: str, message: str) -> dict[str, Any]:
+    """One of an answer's ``userErrors``."""
     return {"field": field, "code": code, "message": message}

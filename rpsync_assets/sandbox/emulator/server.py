@@ -37,6 +37,7 @@ from starlette.routing import Route
 
 from rpsync_assets.sandbox.emulator import rules
 from rpsync_assets.sandbox.emulator.answers import Root
+from rpsync_assets.sandbox.emulator.customers import Customers
 from rpsync_assets.sandbox.emulator.shop import Shop
 
 VERSION = "2026-10"
@@ -57,7 +58,10 @@ class Behaviour:
         indexes: bad rows are named by their place.
         fail: so many next requests are answered with HTTP 502.
         throttle: so many next requests are throttled, whatever is in the bucket.
+        lose: so many next requests are lost on their way: the connection is closed and nothing was done.
         drop: so many next mutations are applied, and the connection is closed without an answer.
+        busy: so many next mutations find an earlier request with their key still at work.
+        customers: so many seconds pass between what customers do, who buy, and cancel some of it; nobody comes if 0.
         before_mutation: called before a mutation is applied; somebody may buy just then.
     """
 
@@ -69,7 +73,10 @@ class Behaviour:
     indexes: bool = True
     fail: int = 0
     throttle: int = 0
+    lose: int = 0
     drop: int = 0
+    busy: int = 0
+    customers: float = 0.0
     before_mutation: Callable[[], None] = lambda: None
 
 
@@ -126,11 +133,24 @@ def serving(shop: Shop, behaviour: Behaviour | None = None) -> Iterator[Endpoint
     while not server.started:
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
+    closing = threading.Event()
+    crowd = threading.Thread(target=_crowd, args=(shop, answering.behaviour, closing), name="customers", daemon=True)
+    crowd.start()
     try:
         yield Endpoint(f"http://127.0.0.1:{port}", answering.token, answering.behaviour, answering.requests)
     finally:
+        closing.set()
+        crowd.join(timeout=10)
         server.should_exit = True
         thread.join(timeout=10)
+
+
+def _crowd(shop: Shop, behaviour: Behaviour, closing: threading.Event) -> None:
+    """Customers, for as long as the shop is served."""
+    customers = Customers(shop)
+    while not closing.wait(behaviour.customers or 0.1):
+        if behaviour.customers:
+            customers.do_something()
 
 
 class _Answering:
@@ -144,7 +164,7 @@ class _Answering:
         body = await request.json()
         if not secrets.compare_digest(request.headers.get("X-Shopify-Access-Token", ""), self.token):
             wrong = "[API] Invalid API key or access token (unrecognized login or wrong password)"
-            return JSONResponse({"errors": wrong}, 401)
+            return JSONResponse({"errors": wrong}, 401, {"X-Shopify-API-Version": VERSION})
         answer = await run_in_threadpool(self._answer, body["query"], body.get("variables") or {})
         if answer is None:
             return _Hangup()
@@ -158,6 +178,9 @@ class _Answering:
         if told.fail > 0:
             told.fail -= 1
             return {"errors": "Bad Gateway"}
+        if told.lose > 0:
+            told.lose -= 1
+            return None
         try:
             document, operation = _understood(text)
             cost = _cost(operation, variables)
@@ -173,9 +196,10 @@ class _Answering:
         extensions["cost"]["actualQueryCost"] = cost
         if operation.operation.value == "mutation":
             told.before_mutation()
-        result = execute_sync(
-            schema(), document, Root(self.shop, told.indexes, _key(top, variables)), variable_values=dict(variables)
-        )
+        root = Root(self.shop, _key(top, variables), indexes=told.indexes, busy=told.busy > 0)
+        if operation.operation.value == "mutation" and told.busy > 0:
+            told.busy -= 1
+        result = execute_sync(schema(), document, root, variable_values=dict(variables))
         if operation.operation.value == "mutation" and told.drop > 0:
             told.drop -= 1
             return None

@@ -9,6 +9,7 @@ Shopify moves its own stock: an order takes from ``available`` at once; a refund
 import json
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS level (item TEXT, location TEXT, available INTEGER, PRIMARY KEY (location, item));
 CREATE TABLE IF NOT EXISTS mark (item TEXT, what TEXT, PRIMARY KEY (item, what));
 CREATE TABLE IF NOT EXISTS orders (
-  id INTEGER PRIMARY KEY, location TEXT, created_at TEXT, cancelled_at TEXT, lines TEXT, refunds TEXT);
+  id INTEGER PRIMARY KEY, location TEXT, created_at TEXT, cancelled_at TEXT, lines TEXT, refunds TEXT,
+  updated_at TEXT);
 CREATE TABLE IF NOT EXISTS applied (
   number INTEGER PRIMARY KEY, operation TEXT, item TEXT, location TEXT, delta INTEGER, available_after INTEGER,
   idempotency_key TEXT, reference TEXT);
@@ -52,6 +54,14 @@ class Order:
     cancelled_at: str | None
     lines: dict[str, int]
     refunds: list[tuple[str, int, bool]]
+
+    @property
+    def left(self) -> dict[str, int]:
+        """Units per item that were not given back."""
+        given_back = Counter[str]()
+        for item, units, _ in self.refunds:
+            given_back[item] += units
+        return {item: units - given_back[item] for item, units in self.lines.items() if units > given_back[item]}
 
 
 class Shop:
@@ -109,7 +119,17 @@ class Shop:
 
     def available(self, item: str, location: str) -> int:
         """One count."""
-        return self.counts()[item, location]
+        return self.counts_of([(item, location)])[item, location]
+
+    def in_stock(self, share: float) -> tuple[str, str, int] | None:
+        """The item, location and count that lies at a share of all that is in stock; None if nothing is."""
+        with self._lock:
+            (there,) = self._connection.execute("SELECT COUNT(*) FROM level WHERE available > 0").fetchone()
+            return self._connection.execute(
+                "SELECT item, location, available FROM level WHERE available > 0 ORDER BY location, item LIMIT 1"
+                " OFFSET ?",
+                (int(there * share),),
+            ).fetchone()
 
     def page(self, location: str, after: str, size: int) -> list[tuple[str, int]]:
         """Items and counts of a location behind a cursor."""
@@ -172,11 +192,12 @@ class Shop:
     # Shopify's own orders ---------------------------------------------------------------------------------------------
     def place_order(self, lines: dict[str, int], location: str, at: datetime | None = None) -> str:
         """Somebody buys; the order's id."""
-        moment = (at or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = _instant(at)
         with self.changing() as connection:
             (newest,) = connection.execute("SELECT COALESCE(MAX(id), ?) FROM orders", (FIRST_ORDER - 1,)).fetchone()
             connection.execute(
-                "INSERT INTO orders VALUES (?, ?, ?, NULL, ?, '[]')", (newest + 1, location, moment, json.dumps(lines))
+                "INSERT INTO orders VALUES (?, ?, ?, NULL, ?, '[]', ?)",
+                (newest + 1, location, moment, json.dumps(lines), moment),
             )
             self.move(connection, "order", [(item, location, -units) for item, units in lines.items()])
         return str(newest + 1)
@@ -186,28 +207,35 @@ class Shop:
         with self.changing() as connection:
             known = self.order(order)
             refunds = [*known.refunds, (item, units, restock)]
-            connection.execute("UPDATE orders SET refunds = ? WHERE id = ?", (json.dumps(refunds), known.id))
+            self._write(connection, known.id, "refunds", json.dumps(refunds))
             if restock:
                 self.move(connection, "restock", [(item, known.location, units)])
 
     def cancel(self, order: str, *, restock: bool) -> None:
         """All that is left of an order."""
-        known = self.order(order)
-        for item, units in known.lines.items():
-            left = units - sum(refunded for refunded_item, refunded, _ in known.refunds if refunded_item == item)
-            if left:
-                self.refund(order, item, left, restock=restock)
         with self.changing() as connection:
-            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            connection.execute("UPDATE orders SET cancelled_at = ? WHERE id = ?", (now, known.id))
+            known = self.order(order)
+            left = known.left
+            refunds = [*known.refunds, *((item, units, restock) for item, units in left.items())]
+            self._write(connection, known.id, "refunds", json.dumps(refunds))
+            self._write(connection, known.id, "cancelled_at", _instant())
+            if restock:
+                self.move(connection, "restock", [(item, known.location, units) for item, units in left.items()])
 
     def add_to_order(self, order: str, item: str, units: int) -> None:
         """An edit that adds units."""
         with self.changing() as connection:
             known = self.order(order)
             lines = {**known.lines, item: known.lines.get(item, 0) + units}
-            connection.execute("UPDATE orders SET lines = ? WHERE id = ?", (json.dumps(lines), known.id))
+            self._write(connection, known.id, "lines", json.dumps(lines))
             self.move(connection, "order", [(item, known.location, -units)])
+
+    @staticmethod
+    def _write(connection: sqlite3.Connection, order: int, column: str, value: str) -> None:
+        connection.execute(
+            f"UPDATE orders SET {column} = ?, updated_at = ? WHERE id = ?",  # noqa: S608  our own words
+            (value, _instant(), order),
+        )
 
     def order(self, order: str) -> Order:
         """One order."""
@@ -220,5 +248,9 @@ class Shop:
             rows = self._connection.execute(question, values).fetchall()
         return [
             Order(number, place, made, cancelled, json.loads(lines), [tuple(one) for one in json.loads(refunds)])
-            for number, place, made, cancelled, lines, refunds in rows
+            for number, place, made, cancelled, lines, refunds, _ in rows
         ]
+
+
+def _instant(at: datetime | None = None) -> str:
+    return f"{(at or datetime.now(UTC)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
