@@ -18,15 +18,18 @@ from rpsync_assets.assets.hotwax import ACCEPTED
 from rpsync_assets.core.atp import less_owed, online_atp
 from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
-from rpsync_assets.core.publication import REFLECTED_SCHEMA, UNITS_SCHEMA
+from rpsync_assets.core.publication import REFLECTED_SCHEMA
 from rpsync_assets.core.variance import variance_due
-from rpsync_assets.resources.oms import QUEUE_PATIENCE, Oms, Sent
+from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.state import ACCEPTED_SCHEMA, Delivery, State
 from rpsync_assets.settings import StoreSettings
 
 KEY = ["facility_id", "product_id"]
+RECENT = timedelta(days=3)
+"""Files that were delivered longer ago and were not imported are not waited for any more."""
+
 _DELTAS = {"facility_id": pl.String, "product_id": pl.String, "units": pl.Int64}
 
 
@@ -37,14 +40,14 @@ class Desired:
     Attributes:
         feed: ``core.feed.FEED_SCHEMA``.
         reflected_orders: ``REFLECTED_SCHEMA``, per imported order.
-        reflected: ``UNITS_SCHEMA``, over all imported orders.
+        returns_known: what came back is off ``reflected_orders`` already.
         pending: keys whose variance is due or on its way: ``facility_id``, ``product_id``.
         unmapped: products that may be sold and have no inventory item at Shopify.
     """
 
     feed: pl.DataFrame
     reflected_orders: pl.DataFrame
-    reflected: pl.DataFrame
+    returns_known: bool
     pending: pl.DataFrame
     unmapped: int
 
@@ -72,18 +75,17 @@ class DesiredReader:
             items, places = reader.shopify_items(store), reader.shopify_locations(store)
             orders = reader.reflected_orders(store, ledger=self.oms.ledger)
         online = places.filter(pl.col("facility_id") == ONLINE_FACILITY)["shopify_location_id"].to_list()
+        elsewhere = [*online, *places["shopify_location_id"], None][0]
         located = (
             orders.join(items, on="product_id", how="inner")
-            .join(places, on="facility_id", how="left")
-            .with_columns(pl.col("shopify_location_id").fill_null(online[0] if online else None))
+            .join(places.unique("facility_id", keep="first", maintain_order=True), on="facility_id", how="left")
+            .with_columns(pl.coalesce("shopify_location_id", pl.lit(elsewhere, dtype=pl.String)))
         )
         sellable = atp.filter((pl.col("scope") == "channel") & (pl.col("sellable") > 0))
         return Desired(
             feed=shopify_feed(atp, items, places),
             reflected_orders=located.select(REFLECTED_SCHEMA.keys()),
-            reflected=located.group_by("shopify_inventory_item_id", "shopify_location_id")
-            .agg(pl.col("units").sum())
-            .select(UNITS_SCHEMA.keys()),
+            returns_known=self.oms.ledger,
             pending=pl.concat([held, deltas.select(KEY)]).unique(),
             unmapped=sellable.join(items, on="product_id", how="anti").height,
         )
@@ -93,15 +95,19 @@ class DesiredReader:
         due = [self.state.variance_due(store)]
         held: list[pl.DataFrame] = []
         deltas: list[pl.DataFrame] = []
-        for delivery in self.state.deliveries_since(store, datetime.now(UTC).date() - timedelta(days=3)):
+        for delivery in self.state.deliveries_since(store, datetime.now(UTC).date() - RECENT):
             try:
                 log = self.oms.import_of(reader, delivery)
             except NotYetError:
-                if datetime.now(UTC) - delivery.taken_at < QUEUE_PATIENCE:
-                    keys = self._rows(reader, delivery)
-                    held.append(keys.select(KEY))
-                    if delivery.kind == "variance":
-                        deltas.append(keys.select(_DELTAS.keys()))
+                keys = self._rows(reader, delivery)
+                if delivery.kind == "variance":
+                    # Until somebody says that it was refused, or a newer count takes its place, it is still owed.
+                    newer = self.state.accepted_since(store, delivery.business_date)
+                    keys = keys.join(newer, on=KEY, how="anti")
+                    deltas.append(keys.select(_DELTAS.keys()))
+                elif not self.oms.is_on_its_way(reader, delivery):
+                    continue
+                held.append(keys.select(KEY))
                 continue
             except PermanentError:
                 continue

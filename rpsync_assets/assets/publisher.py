@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from rpsync_assets.assets.desired import Desired, DesiredReader
-from rpsync_assets.core.errors import SetupError
+from rpsync_assets.core.errors import PermanentError, SetupError, UnreachableError
 from rpsync_assets.core.feed import ONLINE_FACILITY
 from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.publication import (
@@ -29,7 +29,9 @@ from rpsync_assets.core.publication import (
     lacks_baseline,
     plan_delta,
     plan_full,
+    reflected_at,
     under_way,
+    without_returns,
 )
 from rpsync_assets.resources.publications import Change, Operation, Publications, Verb
 from rpsync_assets.resources.shopify import PER_CALL, RowError, Shopify, ShopSession
@@ -45,6 +47,22 @@ KEY_MEMORY = timedelta(hours=12)
 
 NO_LOCATION = "INVALID_LOCATION"
 STALE = "CHANGE_FROM_QUANTITY_STALE"
+NOT_NOW = {"SERVICE_UNAVAILABLE", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"}
+"""Nothing was applied, and it is no row's fault: the next publication decides anew, under another key."""
+
+ROW_CODES = {
+    STALE,
+    NO_LOCATION,
+    "ADJUST_QUANTITIES_FAILED",
+    "INVALID_INVENTORY_ITEM",
+    "INVALID_QUANTITY_NEGATIVE",
+    "INVALID_QUANTITY_TOO_HIGH",
+    "INVALID_QUANTITY_TOO_LOW",
+    "NON_MUTABLE_INVENTORY_ITEM",
+    "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR",
+}
+"""One bad row may be why a whole call is refused; another code is a matter of the call."""
+
 NOT_PUBLISHED = pl.lit(None, dtype=pl.Int64)
 ERROR_SCHEMA = {"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "code": pl.String}
 
@@ -56,7 +74,7 @@ class Published:
     Attributes:
         plan: ``PLAN_SCHEMA``; what was decided first.
         compared_all: everything was compared with Shopify, not only with what was published before.
-        sent: rows that Shopify applied.
+        sent: rows that Shopify applied, with the units by which they went up and down.
         bad: ``ERROR_SCHEMA``: rows that Shopify refuses, each with its code.
         after: ``PLAN_SCHEMA`` of a re-read after a full reset; None for a delta or a dry run.
         moving: ``ITEM`` of rows that were bought whenever they were read: nothing can be said of them.
@@ -67,12 +85,21 @@ class Published:
     compared_all: bool
     desired: Desired
     sent: int = 0
+    units_up: int = 0
+    units_down: int = 0
     bad: list[tuple[str, str, str]] = field(default_factory=list)
     after: pl.DataFrame | None = None
     moving: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=dict.fromkeys(ITEM, pl.String)))
     resumed: int = 0
     calls: int = 0
     waited_seconds: float = 0.0
+
+    def count(self, applied: Sequence[Change]) -> None:
+        """Count rows that Shopify has applied."""
+        moved = [change.number - (change.change_from or 0) for change in applied]
+        self.sent += len(applied)
+        self.units_up += sum(units for units in moved if units > 0)
+        self.units_down -= sum(units for units in moved if units < 0)
 
     @property
     def bad_rows(self) -> pl.DataFrame:
@@ -116,25 +143,27 @@ class Publisher:
             resumed = self._resume(session)
             compared_at = self.publications.compared_at(self.store)
             oldest = datetime.now(UTC) - timedelta(hours=self.its.shopify.baseline_max_age_hours)
-            if resumed is None or compared_at is None or compared_at < oldest:
+            if compared_at is None or compared_at < oldest:
                 return self._full(session, allowed, resumed)
+            places = self._places()
+            self._orders(session, places, changed_only=True)
             desired = self.reader.read(self.store, self.its)
             before = self.publications.baselines(self.store)
             if lacks_baseline(desired.feed, before).height:
                 return self._full(session, allowed, resumed)
-            plan = plan_delta(desired.feed, before, desired.reflected, desired.pending)
-            published = Published(plan, compared_all=False, desired=desired, resumed=resumed or 0)
+            plan = plan_delta(desired.feed, before, self._reflected(desired)[1], desired.pending)
+            published = Published(plan, compared_all=False, desired=desired, resumed=resumed)
             allowed(plan)
             if self.its.shopify.mode == "on":
                 self._send_all(session, "adjust", plan, published)
                 self._move(plan)
             return _counted(published, session)
 
-    def _full(self, session: ShopSession, allowed: Callable[[pl.DataFrame], None], resumed: int | None) -> Published:
+    def _full(self, session: ShopSession, allowed: Callable[[pl.DataFrame], None], resumed: int) -> Published:
         places = self._places()
         seen = self._look(session, places)
         desired, plan = self._decide(seen)
-        published = Published(plan, compared_all=True, desired=desired, resumed=resumed or 0)
+        published = Published(plan, compared_all=True, desired=desired, resumed=resumed)
         lost = plan.filter(pl.col("shopify_location_id").is_in(seen.missing))
         published.bad += [(item, place, NO_LOCATION) for item, place in lost.select(ITEM).iter_rows()]
         allowed(plan)
@@ -160,9 +189,11 @@ class Publisher:
             wrong = published.drifting
             if number < ROUNDS and wrong.height:
                 _log.info("%s: %d counts are not what was set; deciding again", self.store, wrong.height)
+                allowed(published.after)
                 self._send_all(session, "set", wrong.select(PLAN_SCHEMA.keys()), published)
             doubtful = pl.concat([wrong.select(ITEM), seen.moving])
         self._move(published.after)
+        self.publications.forget(self.store, published.drifting.select(ITEM))
         self.publications.compared(self.store, began)
         return _counted(published, session)
 
@@ -170,9 +201,9 @@ class Publisher:
         with self.reader.oms.read() as reader:
             places = reader.shopify_locations(self.store)
         online = places.filter(pl.col("facility_id") == ONLINE_FACILITY)["shopify_location_id"].to_list()
-        if len(set(places["shopify_location_id"])) < places.height or len(online) > 1:
+        if any(places[name].n_unique() < places.height for name in ("shopify_location_id", "facility_id")):
             raise SetupError(
-                f"A Shopify location of {self.store} stands for several facilities",
+                f"A Shopify location of {self.store} stands for several facilities, or a facility has several",
                 "Give each location one role in HotWax (SHOPIFY_SHOP_LOCATION): the channel's, or one facility's",
             )
         locations = places["shopify_location_id"].to_list()
@@ -201,12 +232,9 @@ class Publisher:
             available, missing = found.rows, found.missing
         else:
             available, missing = session.available_of(only), before.missing
-        since = began - timedelta(days=self.its.shopify.order_days)
-        if before is None:
-            taken = session.taken(since, places.fallback)
-        else:
-            changed = session.taken(since, places.fallback, changed_since=before.began - CLOCKS_APART)
-            taken = pl.concat([before.taken.join(changed, on="order_id", how="anti"), changed])
+        taken = self._orders(session, places, changed_only=before is not None)
+        if before is not None:
+            taken = pl.concat([before.taken.join(taken, on="order_id", how="anti"), taken])
         moving = pl.DataFrame(schema=dict.fromkeys(ITEM, pl.String))
         if before is not None and only is not None:
             still = session.available_of(only)
@@ -214,29 +242,63 @@ class Publisher:
             available = pl.concat([before.available.join(only, on=ITEM, how="anti"), still])
         return _Seen(began, available, missing, taken, moving)
 
+    def _orders(self, session: ShopSession, places: "_Places", *, changed_only: bool) -> pl.DataFrame:
+        """``TAKEN_SCHEMA`` of recent orders, or of those of them that changed since they were read last; remembered."""
+        began = datetime.now(UTC)
+        since = began - timedelta(days=self.its.shopify.order_days)
+        read_at = self.publications.orders_read_at(self.store) if changed_only else None
+        taken = session.taken(since, places.fallback, changed_since=read_at and read_at - CLOCKS_APART)
+        self.publications.took(self.store, taken, began)
+        return taken
+
+    def _reflected(self, desired: Desired) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """K, per order (``REFLECTED_SCHEMA``) and per item and location (``UNITS_SCHEMA``)."""
+        taken, orders = self.publications.taken(self.store), desired.reflected_orders
+        orders = orders if desired.returns_known else without_returns(orders, taken)
+        return orders, reflected_at(orders, taken)
+
     def _decide(self, seen: "_Seen") -> tuple[Desired, pl.DataFrame]:
         """What is desired now, and the plan; the OMS is read last: what it has imported was seen to be taken."""
         desired = self.reader.read(self.store, self.its)
-        in_flight = under_way(seen.taken, desired.reflected_orders)
-        return desired, plan_full(desired.feed, seen.available, in_flight, desired.reflected, desired.pending)
+        orders, reflected = self._reflected(desired)
+        in_flight = under_way(seen.taken, orders)
+        return desired, plan_full(desired.feed, seen.available, in_flight, reflected, desired.pending)
 
-    def _resume(self, session: ShopSession) -> int | None:
-        """Send again what a run that died left unsettled; None if some of it was too old."""
+    def _resume(self, session: ShopSession) -> int:
+        """Send again what a run that died left unsettled; what is too old for that makes everything be compared."""
         if self.its.shopify.mode != "on":
             return 0
-        given_up = 0
         unsettled = self.publications.unsettled(self.store)
         for operation in unsettled:
             if datetime.now(UTC) - operation.written_at > KEY_MEMORY:
                 self.publications.settle(self.store, operation, "abandoned")
-                given_up += 1
-                continue
-            self._settle(operation, session.send(operation))
-        return None if given_up else len(unsettled)
+            else:
+                self._send(session, operation)
+        return len(unsettled)
 
-    def _settle(self, operation: Operation, errors: Sequence[RowError]) -> None:
+    def _send(self, session: ShopSession, operation: Operation) -> list[RowError]:
+        """Send an operation that is written down, and settle it.
+
+        Raises:
+            UnreachableError: Shopify says that it cannot now; nothing of it was applied.
+            PermanentError: Shopify refuses it for what it is, not for one of its rows.
+        """
+        try:
+            errors = session.send(operation)
+        except PermanentError as refused:
+            self.publications.settle(self.store, operation, "refused", [str(refused)])
+            raise
         said = [f"{error.row}: {error.code}" for error in errors]
         self.publications.settle(self.store, operation, "refused" if errors else "applied", said)
+        whole = [error for error in errors if error.row is None and error.code not in ROW_CODES]
+        if any(error.code in NOT_NOW for error in whole):
+            raise UnreachableError(f"Shopify cannot do what {self.store} asks for now ({whole[0].code})", "Rerun later")
+        if whole:
+            raise PermanentError(
+                f"Shopify refuses a call of {self.store}: {whole[0].message} ({whole[0].code})",
+                "This is a defect of ours: report it",
+            )
+        return errors
 
     def _send_all(self, session: ShopSession, verb: Verb, plan: pl.DataFrame, published: Published) -> None:
         """Send what differs, 250 rows a call; rows whose count is stale are left for another look."""
@@ -247,10 +309,9 @@ class Publisher:
         while waiting:
             rows = waiting.popleft()
             operation = self.publications.write(self.store, verb, reference, rows, self.run_id)
-            errors = session.send(operation)
-            self._settle(operation, errors)
+            errors = self._send(session, operation)
             if not errors:
-                published.sent += len(rows)
+                published.count(rows)
                 continue
             by_row = {error.row: error.code for error in errors}
             if None in by_row and len(rows) > 1:
@@ -259,9 +320,9 @@ class Publisher:
                 waiting.extendleft([rows[middle:], rows[:middle]])
                 continue
             codes = {0: by_row[None]} if None in by_row else by_row
-            for row, code in codes.items():
-                if code != STALE:
-                    published.bad.append((rows[row or 0].item, rows[row or 0].location, code))
+            published.bad += [
+                (rows[row or 0].item, rows[row or 0].location, code) for row, code in codes.items() if code != STALE
+            ]
             left = [change for number, change in enumerate(rows) if number not in codes]
             if left:
                 waiting.appendleft(left)

@@ -19,7 +19,7 @@ from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards, publication_guards
 from rpsync_assets.core.errors import PermanentError
 from rpsync_assets.core.feed import shopify_feed as compute_feed
-from rpsync_assets.core.publication import AVAILABLE_SCHEMA, OUTCOMES, UNITS_SCHEMA, plan_full
+from rpsync_assets.core.publication import AVAILABLE_SCHEMA, ITEM, OUTCOMES, UNITS_SCHEMA, plan_full
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
@@ -43,6 +43,7 @@ PUBLICATION_CHECKS = {
     **FEED_CHECKS,
     "publication_changed_share": "Not most of the shop is changed at once, unless somebody is sure.",
     "publication_zeroed_share": "Not much of the shop is taken to zero at once, unless somebody is sure.",
+    "shopify_takes": "Shopify knows the items and locations, and refuses hardly any of them.",
     "shopify_matches": "Read again after a full reset: Shopify shows what may be sold less what it sold meanwhile.",
 }
 
@@ -160,10 +161,13 @@ def _publish(
         no_orders = pl.DataFrame(schema=UNITS_SCHEMA)
         nothing = plan_full(feed, unread, no_orders, no_orders, NOBODY)
         allowed(nothing)
-        matches = publication_guards.shopify_matches(0, compared=0, units=0)
+        unseen = [
+            publication_guards.shopify_takes(0, not_stocked=0, compared=0, codes={}),
+            publication_guards.shopify_matches(0, compared=0, units=0),
+        ]
         return dg.MaterializeResult(
             value=nothing,
-            check_results=[*checks, check_result(matches)],
+            check_results=[*checks, *map(check_result, unseen)],
             metadata={**described(nothing), "receipt": RECEIPTS["off"]},
         )
     published = publish(allowed)
@@ -175,9 +179,17 @@ def _publish(
         matches = matches._replace(metadata={**matches.metadata, "rows": _table(drifting)})
     return dg.MaterializeResult(
         value=published.plan,
-        check_results=[*checks, matches],
+        check_results=[*checks, check_result(_taken(published)), matches],
         metadata=_receipt(published, mode),
     )
+
+
+def _taken(published: Published) -> guards.Verdict:
+    plan, bad = published.plan, published.bad_rows
+    # A delta reads no counts: what is not stocked was told by the last full comparison.
+    lost = plan.filter(pl.col("outcome") == "not_stocked", published.compared_all).join(bad, on=ITEM, how="anti")
+    codes = dict(bad.group_by("code").len().iter_rows())
+    return publication_guards.shopify_takes(bad.height, not_stocked=lost.height, compared=plan.height, codes=codes)
 
 
 def _mass_change(plan: pl.DataFrame, its: StoreSettings) -> list[guards.Verdict]:
@@ -216,6 +228,8 @@ def _receipt(published: Published, mode: str) -> dict[str, Any]:
         "receipt": RECEIPTS[mode],
         "compared": "everything with Shopify" if published.compared_all else "with what was published before",
         **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
+        "units sent up": published.units_up,
+        "units sent down": published.units_down,
         "units up": int(changed.filter(pl.col("difference") > 0)["difference"].sum()),
         "units down": int(-changed.filter(pl.col("difference") < 0)["difference"].sum()),
         "items sent": published.sent,

@@ -16,6 +16,7 @@ import polars as pl
 from rpsync_assets.core.feed import FEED_SCHEMA
 
 ITEM = ["shopify_inventory_item_id", "shopify_location_id"]
+_ORDER_ITEM = ["order_id", "shopify_inventory_item_id"]
 
 UNITS_SCHEMA = {"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "units": pl.Int64}
 AVAILABLE_SCHEMA = {"shopify_inventory_item_id": pl.String, "shopify_location_id": pl.String, "available": pl.Int64}
@@ -38,9 +39,11 @@ TAKEN_SCHEMA = {
 REFLECTED_SCHEMA = {
     "order_id": pl.String,
     "shopify_inventory_item_id": pl.String,
+    "shopify_location_id": pl.String,
     "units": pl.Int64,
 }
-"""How much of each imported Shopify order the OMS's number reflects; ``order_id`` is Shopify's."""
+"""How much of each imported Shopify order the OMS's number reflects; ``order_id`` is Shopify's, the location is where
+the OMS would look for it: where Shopify took it from is known of orders that were read there."""
 
 PLAN_SCHEMA = {
     **FEED_SCHEMA,
@@ -72,29 +75,72 @@ def under_way(taken: pl.DataFrame, reflected: pl.DataFrame) -> pl.DataFrame:
         reflected: ``REFLECTED_SCHEMA``; orders that are not in ``taken`` are settled and left out.
 
     Returns:
-        ``UNITS_SCHEMA``; rows of zero are left out. An order is reflected where Shopify took it from; of an item that
-        an order took from several locations, each is reflected in turn.
+        ``UNITS_SCHEMA``; rows of zero are left out. Summed over locations it is Z - K of each order and item.
     """
-    order_item = ["order_id", "shopify_inventory_item_id"]
-    known = reflected.group_by(order_item).agg(known=pl.col("units").sum())
-    per_place = (
-        taken.group_by(*order_item, "shopify_location_id")
-        .agg(pl.col("units").sum())
-        .sort(*order_item, "shopify_location_id")
-        .join(known, on=order_item, how="left", maintain_order="left")
-        .with_columns(pl.col("known").fill_null(0))
+    allotted = _allotted(taken, reflected).with_columns(units=pl.col("units") - pl.col("known_here"))
+    return _per_place(allotted).filter(pl.col("units") != 0)
+
+
+def reflected_at(reflected: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """K over all imported orders, per item and location.
+
+    An order that was read at Shopify is reflected where Shopify took it from, and for items that it took: a product may
+    have two of them. The others are reflected where the OMS would look for them.
+
+    Args:
+        reflected: ``REFLECTED_SCHEMA``.
+        taken: ``TAKEN_SCHEMA``, of all orders that were ever read.
+
+    Returns:
+        ``UNITS_SCHEMA``.
+    """
+    read = _allotted(taken, reflected).with_columns(units="known_here")
+    unread = reflected.join(taken, on="order_id", how="anti")
+    return _per_place(pl.concat([read.select(TAKEN_SCHEMA.keys()), unread.select(TAKEN_SCHEMA.keys())]))
+
+
+def without_returns(reflected: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """K where the OMS's returns cannot be read: of an order no more than Shopify's own count of it says.
+
+    A return that both sides have booked has raised both of their numbers; without this it would raise Shopify's twice.
+
+    Args:
+        reflected: ``REFLECTED_SCHEMA``.
+        taken: ``TAKEN_SCHEMA``, of all orders that were ever read; others stay as they are.
+    """
+    net = taken.group_by(_ORDER_ITEM).agg(net=pl.col("units").sum().clip(lower_bound=0))
+    capped = pl.min_horizontal("units", pl.col("net").fill_null(pl.col("units")))
+    return reflected.join(net, on=_ORDER_ITEM, how="left", maintain_order="left").select(
+        *(pl.col(name) for name in REFLECTED_SCHEMA if name != "units"), units=capped
     )
-    before = pl.col("units").cum_sum().over(order_item) - pl.col("units")
-    last = pl.int_range(pl.len()).over(order_item) == pl.len().over(order_item) - 1
-    # All of what is known beyond the earlier places; the last place takes the rest, even if it is more than it took
-    # (a restock that the OMS has not heard of).
-    left = pl.col("known") - before
-    here = pl.when(last).then(left).otherwise(left.clip(lower_bound=0, upper_bound=pl.col("units")))
+
+
+def _allotted(taken: pl.DataFrame, reflected: pl.DataFrame) -> pl.DataFrame:
+    """``TAKEN_SCHEMA`` and ``known_here``: each order's K, shared out over the locations that it took an item from.
+
+    Each location in turn up to what it took; what is left (a restock that the OMS has not heard of) goes to the last.
+    """
+    known = reflected.group_by(_ORDER_ITEM).agg(known=pl.col("units").sum())
+    places = (
+        taken.group_by(*_ORDER_ITEM, "shopify_location_id")
+        .agg(pl.col("units").sum())
+        .sort(*_ORDER_ITEM, "shopify_location_id")
+        .join(known, on=_ORDER_ITEM, how="left", maintain_order="left")
+        .with_columns(pl.col("known").fill_null(0), took=pl.col("units").clip(lower_bound=0))
+    )
+    before = pl.col("took").cum_sum().over(_ORDER_ITEM) - pl.col("took")
+    places = places.with_columns(
+        known_here=pl.min_horizontal((pl.col("known") - before).clip(lower_bound=0), pl.col("took"))
+    )
+    last = pl.int_range(pl.len()).over(_ORDER_ITEM) == pl.len().over(_ORDER_ITEM) - 1
+    left = pl.col("known") - pl.col("known_here").sum().over(_ORDER_ITEM)
+    return places.with_columns(known_here=pl.col("known_here") + pl.when(last).then(left).otherwise(0))
+
+
+def _per_place(rows: pl.DataFrame) -> pl.DataFrame:
     return (
-        per_place.with_columns(under_way=pl.col("units") - here)
-        .group_by(ITEM)
-        .agg(units=pl.col("under_way").sum())
-        .filter(pl.col("units") != 0)
+        rows.group_by(ITEM)
+        .agg(pl.col("units").sum())
         .select(pl.col(name).cast(kind) for name, kind in UNITS_SCHEMA.items())
     )
 
@@ -116,12 +162,12 @@ def plan_full(
         pending: ``product_id``, ``facility_id`` of keys whose variance is still due: no increase for them.
 
     Returns:
-        ``PLAN_SCHEMA``, one row per row of the feed.
+        ``PLAN_SCHEMA``, one row per row of the feed (an item that is there twice is a guard's to tell).
     """
     planned = (
-        feed.join(available.rename({"available": "shopify_available"}), on=ITEM, how="left", validate="1:1")
-        .join(in_flight.rename({"units": "under_way"}), on=ITEM, how="left", validate="1:1")
-        .join(reflected.rename({"units": "reflected"}), on=ITEM, how="left", validate="1:1")
+        feed.join(available.rename({"available": "shopify_available"}), on=ITEM, how="left", validate="m:1")
+        .join(in_flight.rename({"units": "under_way"}), on=ITEM, how="left", validate="m:1")
+        .join(reflected.rename({"units": "reflected"}), on=ITEM, how="left", validate="m:1")
         .with_columns(pl.col("under_way", "reflected").fill_null(0))
         .with_columns(target=pl.max_horizontal(pl.col("quantity") - pl.col("under_way"), pl.lit(0)))
         .with_columns(difference=pl.col("target") - pl.col("shopify_available"))
@@ -148,8 +194,8 @@ def plan_delta(
     before = baselines.rename({"baseline": "baseline_before", "reflected": "reflected_before"})
     expected = pl.col("baseline_before") - (pl.col("reflected") - pl.col("reflected_before"))
     planned = (
-        feed.join(before, on=ITEM, how="left", validate="1:1")
-        .join(reflected.rename({"units": "reflected"}), on=ITEM, how="left", validate="1:1")
+        feed.join(before, on=ITEM, how="left", validate="m:1")
+        .join(reflected.rename({"units": "reflected"}), on=ITEM, how="left", validate="m:1")
         .with_columns(pl.col("reflected").fill_null(0))
         .with_columns(difference=pl.col("quantity") - expected)
     )

@@ -4,7 +4,12 @@ Belongs here: how much of a shop one publication may change, and what a re-read 
 (``core/publication``).
 """
 
+from collections.abc import Mapping
+
 from rpsync_assets.core.guards import Verdict
+
+MOST_NOT_TAKEN = 0.05
+"""Share of a shop that may be missing from it: bundles and variants that were deleted since the last product sync."""
 
 SMALL_SHOP = 20
 """With fewer items than this a share says nothing: one shoe would be a mass change."""
@@ -34,6 +39,22 @@ def publication_changes(
             ("publication_zeroed_share", zeroed, max_zeroed_share, "take to zero"),
         )
     ]
+
+
+def shopify_takes(refused: int, *, not_stocked: int, compared: int, codes: Mapping[str, int]) -> Verdict:
+    """Items that Shopify refuses, or has no count of, are not what they should be and nobody would see it."""
+    why = ", ".join(f"{code}: {number}" for code, number in sorted(codes.items()))
+    return Verdict(
+        name="shopify_takes",
+        passed=refused + not_stocked <= MOST_NOT_TAKEN * compared,
+        observed=round((refused + not_stocked) / max(compared, 1), 4),
+        threshold=f"at most {MOST_NOT_TAKEN} of {compared} items",
+        found=f"{refused} items are refused by Shopify{f' ({why})' if why else ''}, {not_stocked} are not stocked at"
+        " their location",
+        mend="Look at the refused rows in the metadata. INVALID_LOCATION: correct SHOPIFY_SHOP_LOCATION in HotWax;"
+        " not stocked: stock the item at the location in Shopify; bundles follow from their parts",
+        details=dict(codes),
+    )
 
 
 def shopify_matches(drifting: int, *, compared: int, units: int) -> Verdict:

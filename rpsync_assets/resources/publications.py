@@ -1,4 +1,4 @@
-"""What we published to Shopify: the outbox of operations, and the baseline of each item.
+"""What we published to Shopify: the outbox of operations, the baseline of each item, and the orders we saw there.
 
 Belongs here: the rows that make a publication safe to kill and to click twice. Does not: what to publish
 (``core/publication``), HTTP (``resources/shopify``).
@@ -17,13 +17,29 @@ from typing import Literal
 from uuid import uuid4
 
 import polars as pl
-from sqlalchemy import Column, DateTime, Engine, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rpsync_assets.core.publication import BASELINE_SCHEMA
+from rpsync_assets.core.publication import BASELINE_SCHEMA, TAKEN_SCHEMA
 from rpsync_assets.resources.databases import open_engine
 
 Verb = Literal["set", "adjust"]
+TAKEN_KEY = [name for name in TAKEN_SCHEMA if name != "units"]
 
 _metadata = MetaData()
 
@@ -52,6 +68,23 @@ _baselines = Table(
     Column("shopify_location_id", String(40), primary_key=True),
     Column("baseline", Integer),
     Column("reflected", Integer, nullable=False),
+)
+
+_taken = Table(
+    "shopify_taken",
+    _metadata,
+    Column("product_store", String(40), primary_key=True),
+    Column("order_id", String(40), primary_key=True),
+    Column("shopify_inventory_item_id", String(40), primary_key=True),
+    Column("shopify_location_id", String(40), primary_key=True),
+    Column("units", Integer, nullable=False),
+)
+
+_orders_read = Table(
+    "shopify_orders_read",
+    _metadata,
+    Column("product_store", String(40), primary_key=True),
+    Column("read_at", DateTime, nullable=False),
 )
 
 _full_comparisons = Table(
@@ -152,6 +185,9 @@ class Publications:
                 .where(_operations.c.id == operation.id)
                 .values(settled_at=_naive(datetime.now(UTC)), outcome=outcome, errors=json.dumps(errors) or None)
             )
+            if outcome == "abandoned":
+                # Whether it was applied is not known, so neither is what its baselines stand for.
+                connection.execute(delete(_full_comparisons).where(_full_comparisons.c.product_store == store))
             if outcome == "applied":
                 connection.execute(
                     self._upsert(),
@@ -186,6 +222,54 @@ class Publications:
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query).all()]
         return pl.DataFrame(rows, orient="row", schema=BASELINE_SCHEMA)
+
+    def forget(self, store: str, items: pl.DataFrame) -> None:
+        """Baselines that are not true any more: item and location; the next publication looks at these anew."""
+        if items.is_empty():
+            return
+        statement = delete(_baselines).where(
+            _baselines.c.product_store == store,
+            _baselines.c.shopify_inventory_item_id == bindparam("item"),
+            _baselines.c.shopify_location_id == bindparam("location"),
+        )
+        with self.engine.execution_options(writes=True).begin() as connection:
+            connection.execute(statement, [{"item": item, "location": place} for item, place in items.iter_rows()])
+
+    def took(self, store: str, taken: pl.DataFrame, at: datetime) -> None:
+        """Remember orders that were read at Shopify; an order that is known already is replaced.
+
+        Args:
+            store: the product store.
+            taken: ``TAKEN_SCHEMA``.
+            at: when the reading began.
+        """
+        rows = (
+            taken.group_by(*TAKEN_KEY).agg(pl.col("units").sum()).with_columns(product_store=pl.lit(store)).to_dicts()
+        )
+        orders = [{"order": order} for order in taken["order_id"].unique()]
+        read = self._dialect().insert(_orders_read).values(product_store=store, read_at=_naive(at))
+        with self.engine.execution_options(writes=True).begin() as connection:
+            if orders:
+                known = and_(_taken.c.product_store == store, _taken.c.order_id == bindparam("order"))
+                connection.execute(delete(_taken).where(known), orders)
+                connection.execute(insert(_taken), rows)
+            connection.execute(
+                read.on_conflict_do_update(index_elements=["product_store"], set_={"read_at": read.excluded.read_at})
+            )
+
+    def taken(self, store: str) -> pl.DataFrame:
+        """``TAKEN_SCHEMA`` of all orders that were ever read."""
+        query = select(*(_taken.c[name] for name in TAKEN_SCHEMA)).where(_taken.c.product_store == store)
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query).all()]
+        return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
+
+    def orders_read_at(self, store: str) -> datetime | None:
+        """When the last reading of orders began."""
+        query = select(_orders_read.c.read_at).where(_orders_read.c.product_store == store)
+        with self.engine.connect() as connection:
+            moment = connection.execute(query).scalar()
+        return None if moment is None else moment.replace(tzinfo=UTC)
 
     def compared_at(self, store: str) -> datetime | None:
         """When all items of a store were last compared with Shopify."""

@@ -1,7 +1,8 @@
 """The door to Shopify: counts, what its own orders took, setting and adjusting quantities.
 
 Belongs here: questions and answers in our own words, pages that never drop a short last one. Does not: HTTP and waiting
-(``resources/shopify_api``), what to send (``core/publication``), remembering it (``resources/publications``).
+(``resources/shopify_api``), how orders are read (``resources/shopify_orders``), what to send (``core/publication``),
+remembering it (``resources/publications``).
 
 One bad row fails a whole call at Shopify. The answer names it by its place in ``userErrors.field``, or not at all.
 """
@@ -9,21 +10,20 @@ One bad row fails a whole call at Shopify. The answer names it by its place in `
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import polars as pl
 from pydantic import SecretStr
 
-from rpsync_assets.core.errors import PermanentError, SetupError, UnreachableError
-from rpsync_assets.core.publication import AVAILABLE_SCHEMA, TAKEN_SCHEMA
+from rpsync_assets.core.errors import SetupError, UnreachableError
+from rpsync_assets.core.publication import AVAILABLE_SCHEMA
+from rpsync_assets.resources import shopify_orders
 from rpsync_assets.resources.publications import Operation
-from rpsync_assets.resources.shopify_api import ATTEMPTS, Bucket, ShopifyApi, TooDearError, pause
+from rpsync_assets.resources.shopify_api import ATTEMPTS, Bucket, ShopifyApi, gid, number_of, pause
 
 PER_CALL = 250
 """Rows that one call may hold (domain.md 5.4)."""
 
-ORDERS_PER_PAGE = 25
 REASON = "correction"
 BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
 
@@ -45,37 +45,6 @@ query CountsOf($items: [ID!]!, $location: ID!) {
   }
 }
 """
-
-_ORDER = """
-  id cancelledAt
-  lineItems(first: %(lines)d) {
-    nodes { id quantity variant { inventoryItem { id } } } pageInfo { hasNextPage }
-  }
-  refunds(first: %(refunds)d) {
-    refundLineItems(first: %(lines)d) {
-      nodes { quantity restocked location { id } lineItem { id } } pageInfo { hasNextPage }
-    }
-  }
-  fulfillmentOrders(first: %(places)d) {
-    nodes {
-      assignedLocation { location { id } }
-      lineItems(first: %(lines)d) { nodes { totalQuantity lineItem { id } } pageInfo { hasNextPage } }
-    }
-    pageInfo { hasNextPage }
-  }
-"""
-_SHORT = {"lines": 10, "refunds": 5, "places": 3}
-_LONG = {"lines": 250, "refunds": 100, "places": 50}
-
-ORDERS = f"""
-query Orders($since: String!, $after: String, $first: Int!) {{
-  orders(first: $first, after: $after, query: $since, sortKey: CREATED_AT) {{
-    nodes {{ {_ORDER % _SHORT} }}
-    pageInfo {{ hasNextPage endCursor }}
-  }}
-}}
-"""
-ONE_ORDER = f"query OneOrder($order: ID!) {{ order(id: $order) {{ {_ORDER % _LONG} }} }}"
 
 SET = """
 mutation Set($input: InventorySetQuantitiesInput!, $key: String!) {
@@ -175,13 +144,13 @@ class ShopSession:
         for location in locations:
             after: str | None = None
             while True:
-                found = self.api.ask(COUNTS, {"location": _gid("Location", location), "after": after})["location"]
+                found = self.api.ask(COUNTS, {"location": gid("Location", location), "after": after})["location"]
                 if found is None:
                     missing.append(location)
                     break
                 levels = found["inventoryLevels"]
                 rows += [
-                    (_number(level["item"]["id"]), location, level["quantities"][0]["quantity"])
+                    (number_of(level["item"]["id"]), location, level["quantities"][0]["quantity"])
                     for level in levels["nodes"]
                 ]
                 if not levels["pageInfo"]["hasNextPage"]:
@@ -194,10 +163,10 @@ class ShopSession:
         rows: list[tuple[str, str, int]] = []
         for (location,), here in items.group_by("shopify_location_id", maintain_order=True):
             for part in here.iter_slices(PER_CALL):
-                asked = [_gid("InventoryItem", item) for item in part["shopify_inventory_item_id"]]
-                found = self.api.ask(COUNTS_OF, {"items": asked, "location": _gid("Location", str(location))})["nodes"]
+                asked = [gid("InventoryItem", item) for item in part["shopify_inventory_item_id"]]
+                found = self.api.ask(COUNTS_OF, {"items": asked, "location": gid("Location", str(location))})["nodes"]
                 rows += [
-                    (_number(item["id"]), str(location), item["inventoryLevel"]["quantities"][0]["quantity"])
+                    (number_of(item["id"]), str(location), item["inventoryLevel"]["quantities"][0]["quantity"])
                     for item in found
                     if item and item["inventoryLevel"]
                 ]
@@ -208,41 +177,10 @@ class ShopSession:
 
         Args:
             since: orders that were created before it are settled.
-            fallback: the location of a line that no fulfillment order names.
+            fallback: the location of a line that nothing else places.
             changed_since: only orders that were placed, edited, refunded or cancelled since then.
-
-        Raises:
-            PermanentError: an order is too large to be read whole.
         """
-        rows: list[tuple[str, str, str, int]] = []
-        after: str | None = None
-        first = ORDERS_PER_PAGE
-        query = f"created_at:>='{_instant(since)}'"
-        if changed_since is not None:
-            query += f" updated_at:>='{_instant(changed_since)}'"
-        while True:
-            try:
-                page = self.api.ask(ORDERS, {"since": query, "after": after, "first": first})["orders"]
-            except TooDearError:
-                # How Shopify prices pages within pages is not public: halve the page until it agrees.
-                if first == 1:
-                    raise
-                first //= 2
-                continue
-            for order in page["nodes"]:
-                rows += _taken(order if _is_whole(order, _SHORT) else self._whole(order["id"]), fallback)
-            if not page["pageInfo"]["hasNextPage"]:
-                return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
-            after = page["pageInfo"]["endCursor"]
-
-    def _whole(self, order_id: str) -> Mapping[str, Any]:
-        order = self.api.ask(ONE_ORDER, {"order": order_id})["order"]
-        if order is None or not _is_whole(order, _LONG):
-            raise PermanentError(
-                f"Shopify's order {_number(order_id)} of {self.api.store} cannot be read whole",
-                "Nothing was published: what it took is not known. Report it with its number of lines and refunds",
-            )
-        return order
+        return shopify_orders.read_taken(self.api, shopify_orders.since(since, changed_since), fallback)
 
     def send(self, operation: Operation) -> list[RowError]:
         """Send an operation; no errors: all of it is applied, else nothing of it is.
@@ -263,8 +201,8 @@ class ShopSession:
         if operation.verb == "set":
             quantities = [
                 {
-                    "inventoryItemId": _gid("InventoryItem", change.item),
-                    "locationId": _gid("Location", change.location),
+                    "inventoryItemId": gid("InventoryItem", change.item),
+                    "locationId": gid("Location", change.location),
                     "quantity": change.number,
                     "changeFromQuantity": change.change_from,
                 }
@@ -274,8 +212,8 @@ class ShopSession:
         else:
             changes = [
                 {
-                    "inventoryItemId": _gid("InventoryItem", change.item),
-                    "locationId": _gid("Location", change.location),
+                    "inventoryItemId": gid("InventoryItem", change.item),
+                    "locationId": gid("Location", change.location),
                     "delta": change.number,
                     # Said on purpose: whatever Shopify has sold meanwhile, the difference is the difference.
                     "changeFromQuantity": None,
@@ -298,60 +236,3 @@ def _row(place: Sequence[str] | None, field_name: str) -> int | None:
         if after and after[0].isdecimal():
             return int(after[0])
     return None
-
-
-def _is_whole(order: Mapping[str, Any], pages: Mapping[str, int]) -> bool:
-    """Whether no page inside an order was cut; a list without page marks is cut if it is full."""
-    inner = [
-        order["lineItems"],
-        order["fulfillmentOrders"],
-        *(refund["refundLineItems"] for refund in order["refunds"]),
-        *(place["lineItems"] for place in order["fulfillmentOrders"]["nodes"]),
-    ]
-    return len(order["refunds"]) < pages["refunds"] and not any(page["pageInfo"]["hasNextPage"] for page in inner)
-
-
-def _taken(order: Mapping[str, Any], fallback: str) -> list[tuple[str, str, str, int]]:
-    """Rows of ``TAKEN_SCHEMA``; a line is taken where its fulfillment orders lie, restocked where its refund says."""
-    number = _number(order["id"])
-    items = {
-        line["id"]: _number(line["variant"]["inventoryItem"]["id"])
-        for line in order["lineItems"]["nodes"]
-        if line["variant"] is not None
-    }
-    places: dict[str, dict[str, int]] = {}
-    for assigned in order["fulfillmentOrders"]["nodes"]:
-        location = assigned["assignedLocation"]["location"]
-        where = fallback if location is None else _number(location["id"])
-        for line in assigned["lineItems"]["nodes"]:
-            at = places.setdefault(line["lineItem"]["id"], {})
-            at[where] = at.get(where, 0) + int(line["totalQuantity"])
-    rows: list[tuple[str, str, str, int]] = []
-    for line in order["lineItems"]["nodes"]:
-        if line["id"] not in items:
-            continue  # its variant was deleted: there is nothing to publish for it
-        at = places.get(line["id"]) or {fallback: 0}
-        # What no fulfillment order holds any more (cancelled, removed) was taken where the rest was.
-        first = next(iter(at))
-        at[first] += int(line["quantity"]) - sum(at.values())
-        rows += [(number, items[line["id"]], where, units) for where, units in at.items()]
-    for refund in order["refunds"]:
-        for line in refund["refundLineItems"]["nodes"]:
-            if line["restocked"] and line["lineItem"]["id"] in items:
-                location = line["location"]
-                known = places.get(line["lineItem"]["id"])
-                where = _number(location["id"]) if location else next(iter(known)) if known else fallback
-                rows.append((number, items[line["lineItem"]["id"]], where, -int(line["quantity"])))
-    return [row for row in rows if row[3]]
-
-
-def _instant(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _gid(kind: str, number: str) -> str:
-    return f"gid://shopify/{kind}/{number}"
-
-
-def _number(gid: str) -> str:
-    return gid.rsplit("/", 1)[-1]

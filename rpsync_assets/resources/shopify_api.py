@@ -21,8 +21,13 @@ VERSION = "2026-10"
 """The API version that the queries here are written for (domain.md 5.2); stated nowhere else."""
 
 ATTEMPTS = 6
+MOST_THROTTLED = 100
 LONGEST_PAUSE_SECONDS = 30.0
 TIMEOUT_SECONDS = 60.0
+
+
+class _ThrottledError(Exception):
+    """Shopify's bucket was empty."""
 
 
 class TooDearError(PermanentError):
@@ -47,13 +52,18 @@ class Bucket:
     _restore: float = 1.0
     _at: float = 0.0
 
+    def wait(self, seconds: float) -> None:
+        """Wait so long."""
+        self.waited_seconds += seconds
+        self.sleep(seconds)
+
     def wait_for(self, cost: float) -> None:
         """Wait until a request of this cost fits; at once if no answer has said yet how much there is."""
         if self._available is None:
             return
         there = min(self._maximum, self._available + (self.clock() - self._at) * self._restore)
         if there < cost:
-            self._pause((min(cost, self._maximum) - there) / self._restore)
+            self.wait((min(cost, self._maximum) - there) / self._restore)
 
     def heard(self, status: Mapping[str, float]) -> None:
         """Take in ``extensions.cost.throttleStatus``."""
@@ -61,10 +71,6 @@ class Bucket:
         self._maximum = float(status["maximumAvailable"])
         self._restore = max(float(status["restoreRate"]), 0.001)
         self._at = self.clock()
-
-    def _pause(self, seconds: float) -> None:
-        self.waited_seconds += seconds
-        self.sleep(seconds)
 
 
 @dataclass
@@ -103,13 +109,16 @@ class ShopifyApi:
             UnreachableError: no answer after several attempts.
             PermanentError: Shopify refuses the request itself.
         """
-        trouble, attempt = "", 0
-        while attempt < ATTEMPTS:
+        trouble, attempt, throttled = "", 0, 0
+        while attempt < ATTEMPTS and throttled < MOST_THROTTLED:
             if attempt:
                 self.bucket.sleep(pause(attempt))
             attempt += 1
             # What the same request cost before is what it needs now.
             self.bucket.wait_for(self._costs.get(document, 0.0))
+            if throttled > 1:
+                # The bucket said that there was enough: somebody else is faster than we are.
+                self.bucket.wait(pause(min(throttled, ATTEMPTS)))
             try:
                 response = self._client.post(
                     f"/admin/api/{VERSION}/graphql.json", json={"query": document, "variables": dict(variables)}
@@ -124,49 +133,56 @@ class ShopifyApi:
                 trouble = f"HTTP {response.status_code}"
                 _log.warning("Shopify (%s) answered %s", self.store, trouble)
                 continue
-            data = self._read(document, response)
-            if data is not None:
-                return data
-            # Throttled: the bucket has said how long to wait, and somebody else may have been faster.
-            trouble, attempt = "throttled", attempt - 1
+            try:
+                return self._read(document, response)
+            except _ThrottledError:
+                # The bucket has said how long to wait, and it is no trouble.
+                trouble, attempt, throttled = "throttled", attempt - 1, throttled + 1
         raise UnreachableError(
-            f"Shopify does not answer for {self.store} ({trouble}, {ATTEMPTS} attempts)",
+            f"Shopify does not answer for {self.store} ({trouble}, {attempt or throttled} attempts)",
             "Look at Shopify's status page; a rerun goes on where this one stopped",
         )
 
-    def _read(self, document: str, response: httpx2.Response) -> Mapping[str, Any] | None:
-        """The data, or None if it was throttled."""
+    def _read(self, document: str, response: httpx2.Response) -> Mapping[str, Any]:
         try:
             body = response.json()
-        except ValueError as error:
-            raise UnreachableError(f"Shopify's answer for {self.store} is not JSON", "Rerun") from error
-        cost = body.get("extensions", {}).get("cost", {})
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise UnreachableError(f"Shopify's answer for {self.store} is none (HTTP {response.status_code})", "Rerun")
+        cost = (body.get("extensions") or {}).get("cost") or {}
         if status := cost.get("throttleStatus"):
             self.bucket.heard(status)
         if requested := cost.get("requestedQueryCost"):
             self._costs[document] = float(requested)
         errors = body.get("errors")
         if not errors:
+            if not body.get("data"):
+                raise UnreachableError(f"Shopify's answer for {self.store} is empty", "Rerun")
             return body["data"]
         first: Mapping[str, Any] = errors[0] if isinstance(errors, list) else {"message": str(errors)}
-        code = first.get("extensions", {}).get("code")
+        code = (first.get("extensions") or {}).get("code")
         if code == "THROTTLED":
             self.bucket.throttled += 1
-            return None
-        if code == "INTERNAL_SERVER_ERROR":
-            raise UnreachableError(f"Shopify broke on a request of {self.store}", "Rerun")
+            raise _ThrottledError
+        raise self._refused(code, str(first.get("message", ""))[:300])
+
+    def _refused(self, code: str | None, message: str) -> Exception:
+        """What an error at the top of an answer means."""
+        if code in {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"}:
+            return UnreachableError(f"Shopify broke on a request of {self.store}", "Rerun")
         if code == "MAX_COST_EXCEEDED":
-            raise TooDearError(
-                f"Shopify finds a question of {self.store} too dear: {first.get('message', '')[:200]}",
+            return TooDearError(
+                f"Shopify finds a question of {self.store} too dear: {message}",
                 "This is a defect of ours: report it",
             )
         if code == "ACCESS_DENIED":
-            raise SetupError(
-                f"Shopify refuses {self.store}: {first['message'][:200]}",
+            return SetupError(
+                f"Shopify refuses {self.store}: {message}",
                 "Give the app the scopes read_inventory, write_inventory, read_locations and read_orders",
             )
-        raise PermanentError(
-            f"Shopify refuses a request of {self.store}: {first.get('message', '')[:300]} ({code})",
+        return PermanentError(
+            f"Shopify refuses a request of {self.store}: {message} ({code})",
             f"This is a defect of ours, or API version {VERSION} is retired: report it",
         )
 
@@ -176,11 +192,21 @@ class ShopifyApi:
                 f"Shopify refuses the token of {self.store} (HTTP {response.status_code})",
                 f"Set RPSYNC_SHOPIFY_TOKEN_{self.store} to the app's Admin API access token of that shop",
             )
-        if response.status_code in {404, 402, 423}:
+        if response.status_code in {402, 404, 423} or response.is_redirect:
             raise SetupError(
                 f"Shopify has no open shop at {self.url} for {self.store} (HTTP {response.status_code})",
                 f"Correct url in [stores.{self.store}.shopify]",
             )
+
+
+def gid(kind: str, number: str) -> str:
+    """Shopify's global id of one of its numbers."""
+    return f"gid://shopify/{kind}/{number}"
+
+
+def number_of(global_id: str) -> str:
+    """The number of a global id."""
+    return global_id.rsplit("/", 1)[-1]
 
 
 def pause(attempt: int) -> float:

@@ -308,6 +308,15 @@ class State:
             _accepted.c.product_store == store, _accepted.c.business_date == day, _accepted.c.settled_at.is_(None)
         )
 
+    def accepted_since(self, store: str, day: date) -> pl.DataFrame:
+        """``facility_id`` and ``product_id`` of rows that were accepted for a later business date."""
+        query = select(_accepted.c.facility_id, _accepted.c.product_id).where(
+            _accepted.c.product_store == store, _accepted.c.business_date > day
+        )
+        with self.engine.connect() as connection:
+            rows = [tuple(row) for row in connection.execute(query).all()]
+        return pl.DataFrame(rows, orient="row", schema={"facility_id": pl.String, "product_id": pl.String})
+
     def variance_due(self, store: str) -> pl.DataFrame:
         """The accepted rows of a store, of any day, whose variance is still due: ``ACCEPTED_SCHEMA``."""
         return self._accepted_where(_accepted.c.product_store == store, _accepted.c.settled_at.is_(None))

@@ -2,7 +2,8 @@
 
 The filters take turns, each in a fresh process, so that a slow moment of the machine falls on all of them; the median
 of the rounds counts. The day's seconds come from one day of one store through a real Dagster instance, beside an empty
-graph of as many steps. Imports and the Update Inventory API have a bare peer each, on the same database.
+graph of as many steps. Imports and the Update Inventory API have a bare peer each, on the same database; a publication
+has what Shopify's bucket allows.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from rpsync_assets.sandbox.environment import Environment, running
 from rpsync_assets.sandbox.sizes import size_named
 from rpsync_assets.sandbox.stores import choose
 from rpsync_assets.settings import load_settings
-from rpsync_assets_tests.bench import api, imports
+from rpsync_assets_tests.bench import api, imports, publication
 from rpsync_assets_tests.bench.filters import TOOLS
 
 MOST_TIMES_POLARS = 1.5
@@ -37,7 +38,9 @@ LEAST_TIMES_FASTER_THAN_PANDAS = 5.0
 MOST_TIMES_BARE_INSERT = 4.0
 LONGEST_WAIT_OF_A_SALE = 1.0
 LEAST_TIMES_BARE_HANDLER = 0.6
-PARTS = ("filter", "day", "import", "api")
+MOST_TIMES_FLOOR = 1.1
+MOST_THROTTLED = 0.01
+PARTS = ("filter", "day", "import", "api", "publication")
 ROOM = {
     "transfer": ("raw_reset_file", "filtered_reset_parts", "variance_file"),
     "filter": ("filtered_reset",),
@@ -66,6 +69,9 @@ def main() -> int:
         if "api" in asked.only:
             console.print("the Update Inventory API ...")
             result["api"] = api.measure(folder, min(asked.rounds, 3))
+        if "publication" in asked.only:
+            console.print(f"a publication of {publication.ITEMS:,} items ...")
+            result["publication"] = publication.measure(folder)
     asked.json.write_text(json.dumps(result, indent=2), "utf-8")
     limits = _limits(result)
     _show(console, result, limits)
@@ -101,6 +107,12 @@ def _limits(result: dict[str, Any]) -> list[tuple[str, bool]]:
                 times >= LEAST_TIMES_BARE_HANDLER,
             )
         )
+    if published := result.get("publication"):
+        times, throttled = published["times_floor"], published["throttled_share"]
+        limits += [
+            (f"publication: at most {MOST_TIMES_FLOOR} x Shopify's limit: {times} x", times <= MOST_TIMES_FLOOR),
+            (f"publication: under {MOST_THROTTLED:.0%} throttled: {throttled:.2%}", throttled < MOST_THROTTLED),
+        ]
     return limits
 
 
@@ -218,6 +230,13 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
         ]
         title = f"Update Inventory API, {answered['tills']} tills, {answered['requests']:,} requests"
         console.print(_table(title, ("server", "requests/s", "p50 ms", "p99 ms"), rows))
+    if published := result.get("publication"):
+        rows = [
+            ("ours", f"{published['shopify_seconds']:.0f}", f"{published['calls']:,}"),
+            ("Shopify's limit", f"{published['floor_seconds']:.0f}", ""),
+        ]
+        title = f"full publication of {published['items']:,} items that all differ"
+        console.print(_table(title, ("what", "seconds of Shopify's clock", "calls"), rows))
     for promise, holds in limits:
         console.print(f"{'✔' if holds else '✘'} {promise}")
 

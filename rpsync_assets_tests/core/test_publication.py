@@ -16,7 +16,9 @@ from rpsync_assets.core.publication import (
     lacks_baseline,
     plan_delta,
     plan_full,
+    reflected_at,
     under_way,
+    without_returns,
 )
 
 NOTHING = pl.DataFrame(schema=UNITS_SCHEMA)
@@ -41,8 +43,9 @@ def taken(*rows: tuple[str, str, str, int]) -> pl.DataFrame:
     return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
 
 
-def reflected(*rows: tuple[str, str, int]) -> pl.DataFrame:
-    return pl.DataFrame(rows, orient="row", schema=REFLECTED_SCHEMA)
+def reflected(*rows: tuple[str, str, int], guess: str = "700") -> pl.DataFrame:
+    whole = [(order, item, guess, number) for order, item, number in rows]
+    return pl.DataFrame(whole, orient="row", schema=REFLECTED_SCHEMA)
 
 
 def in_flight(z: list[tuple[str, str, str, int]], k: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
@@ -59,12 +62,47 @@ def in_flight(z: list[tuple[str, str, str, int]], k: list[tuple[str, str, int]])
         ([], [("1", "9", 2)], []),  # too old to be read: settled
         ([("1", "9", "700", 1), ("2", "9", "700", 3)], [("2", "9", 3)], [("9", "700", 1)]),
         ([("1", "9", "700", 1), ("1", "9", "701", 2)], [("1", "9", 2)], [("9", "701", 1)]),  # two locations, in turn
+        ([("1", "9", "700", 1), ("1", "9", "701", 1)], [], [("9", "700", 1), ("9", "701", 1)]),
+        ([("1", "9", "700", 5), ("1", "9", "701", 3)], [("1", "9", 2)], [("9", "700", 3), ("9", "701", 3)]),
+        ([("1", "9", "700", -3), ("1", "9", "701", 3)], [("1", "9", 3)], [("9", "700", -3)]),  # restocked elsewhere
     ],
 )
 def test_what_is_under_way_is_taken_less_reflected(
     z: list[tuple[str, str, str, int]], k: list[tuple[str, str, int]], expected: list[tuple[str, str, int]]
 ) -> None:
     assert in_flight(z, k) == expected
+
+
+ORDERS = st.lists(st.tuples(st.sampled_from("12"), st.sampled_from("89"), st.sampled_from("abc"), st.integers(-5, 9)))
+IMPORTED = st.lists(st.tuples(st.sampled_from("123"), st.sampled_from("89"), st.integers(0, 9)))
+
+
+@given(ORDERS, IMPORTED)
+def test_nothing_of_an_order_gets_lost_between_its_locations(
+    z: list[tuple[str, str, str, int]], k: list[tuple[str, str, int]]
+) -> None:
+    """Z - K, and K, of each item summed over locations; an order that was not read is reflected, and not under way."""
+    read = {(order, item) for order, item, _, _ in z}
+    orders = {order for order, _ in read}
+    for item in "89":
+        placed = sum(number for _, one, _, number in z if one == item)
+        known = sum(number for order, one, number in k if one == item and (order, one) in read)
+        elsewhere = sum(number for order, one, number in k if one == item and order not in orders)
+        assert sum(row[2] for row in in_flight(z, k) if row[0] == item) == placed - known
+        everywhere = reflected_at(reflected(*k), taken(*z)).filter(pl.col("shopify_inventory_item_id") == item)
+        assert everywhere["units"].sum() == known + elsewhere
+
+
+def test_an_order_is_reflected_where_shopify_took_it_from_and_for_the_item_that_it_took() -> None:
+    """The OMS knows one product; Shopify has two items of it, and took the order from its second location."""
+    known = reflected(("1", "9", 3), ("1", "99", 3), ("2", "9", 1))
+    assert sorted(reflected_at(known, taken(("1", "9", "701", 3))).rows()) == [("9", "700", 1), ("9", "701", 3)]
+
+
+@pytest.mark.parametrize(("net", "kept"), [(3, 3), (2, 2), (0, 0), (-1, 0)])
+def test_where_returns_cannot_be_read_an_order_is_reflected_as_far_as_shopify_counts_it(net: int, kept: int) -> None:
+    known = reflected(("1", "9", 3), ("2", "9", 3))
+    assert without_returns(known, taken(("1", "9", "700", net)))["units"].to_list() == [kept, 3]
 
 
 @pytest.mark.parametrize(

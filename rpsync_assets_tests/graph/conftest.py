@@ -6,7 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from rpsync_assets.sandbox.emulator.server import Behaviour, serving
+from rpsync_assets.sandbox.emulator.shop import Shop
 from rpsync_assets.sandbox.sftp_server import SftpEndpoint
+from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
@@ -47,3 +50,14 @@ def counts() -> Rows:
         ("102", UPCA["C"], 5),
         ("101", UPCA["Z"], 99),
     ]
+
+
+@pytest.fixture
+def online(world: TinyWorld, tmp_path: Path) -> Iterator[Online]:
+    shop = Shop(tmp_path / "shop.sqlite")
+    shop.stock([("9A", "700", 20), ("9B", "700", 20), ("9C", "700", 0)])
+    with serving(shop, Behaviour()) as endpoint:
+        world.store["shopify"] = {"url": endpoint.url, "publish": "on"}
+        world.tokens["US"] = endpoint.token
+        yield Online(world, shop, endpoint)
+    shop.close()

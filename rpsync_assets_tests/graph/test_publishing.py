@@ -5,67 +5,15 @@ The OMS may sell 20 of A (9A at Shopify), 20 of B and none of C, at the online l
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rpsync_assets.assets import publisher
 from rpsync_assets.core import publication_guards
 from rpsync_assets.resources.shopify import ShopSession
-from rpsync_assets.sandbox.emulator.server import Behaviour, Endpoint, serving
-from rpsync_assets.sandbox.emulator.shop import Applied, Shop
-from rpsync_assets_tests.graph.tiny_oms import NEW_YORK, UPCA
-from rpsync_assets_tests.graph.tiny_world import Ran, TinyWorld
-
-NOW = datetime.now(NEW_YORK)
-
-
-@dataclass
-class Online:
-    """A tiny world and its shop."""
-
-    world: TinyWorld
-    shop: Shop
-    endpoint: Endpoint
-
-    @property
-    def today(self) -> date:
-        return datetime.now(NEW_YORK).date()
-
-    def full(self, release: str | None = None) -> Ran:
-        return self.world.run("shopify_full_reset", day=self.today, release=release, released="shopify_full_reset")
-
-    def delta(self) -> Ran:
-        return self.world.run(job="shopify_deltas", partition="US")
-
-    def published(self) -> list[Applied]:
-        """What we changed, as the shop's own log has it."""
-        return [one for one in self.shop.log if one.operation in {"set", "adjust"}]
-
-    def shown(self) -> tuple[int, int, int]:
-        """A, B, C."""
-        return tuple(self.shop.available(f"9{product}", "700") for product in "ABC")  # type: ignore[return-value]
-
-
-@pytest.fixture
-def online(world: TinyWorld, tmp_path: Path) -> Iterator[Online]:
-    shop = Shop(tmp_path / "shop.sqlite")
-    shop.stock([("9A", "700", 20), ("9B", "700", 20), ("9C", "700", 0)])
-    with serving(shop, Behaviour()) as endpoint:
-        world.store["shopify"] = {"url": endpoint.url, "publish": "on"}
-        world.tokens["US"] = endpoint.token
-        yield Online(world, shop, endpoint)
-    shop.close()
-
-
-def fine(ran: Ran) -> dict[str, object]:
-    """Nothing failed and no check is red; what the publication said."""
-    assert (ran.failures, ran.red) == ({}, [])
-    (said,) = ran.metadata.values()
-    return said
+from rpsync_assets_tests.graph.online import NOW, Online, fine
+from rpsync_assets_tests.graph.tiny_oms import UPCA
 
 
 def test_a_delta_beats_a_reset(online: Online) -> None:
@@ -92,14 +40,14 @@ def test_only_what_differs_is_sent_and_a_second_click_sends_nothing(online: Onli
     assert len(online.published()) == 1
 
 
-def test_the_first_delta_compares_everything_and_the_next_one_reads_nothing(online: Online) -> None:
+def test_the_first_delta_compares_everything_and_the_next_one_reads_no_counts(online: Online) -> None:
     online.shop.stock([("9B", "700", 1)])
     assert fine(online.delta())["compared"] == "everything with Shopify"
     assert online.shown() == (20, 20, 0)
     asked = len(online.endpoint.requests)
     online.world.oms.sell_in_store("NY", "B", 2, NOW)
     assert fine(online.delta())["compared"] == "with what was published before"
-    assert [one.operation for one in online.endpoint.requests[asked:]] == ["inventoryAdjustQuantities"]
+    assert [one.operation for one in online.endpoint.requests[asked:]] == ["orders", "inventoryAdjustQuantities"]
     assert online.shown() == (20, 18, 0)
 
 
@@ -283,7 +231,7 @@ def test_a_bad_item_does_not_make_every_delta_a_full_comparison(online: Online) 
     asked = len(online.endpoint.requests)
     online.world.oms.sell_in_store("NY", "B", 1, NOW)
     assert fine(online.delta())["compared"] == "with what was published before"
-    assert [one.operation for one in online.endpoint.requests[asked:]] == ["inventoryAdjustQuantities"]
+    assert [one.operation for one in online.endpoint.requests[asked:]] == ["orders", "inventoryAdjustQuantities"]
     assert online.shown() == (1, 19, 0)
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from rpsync_assets.assets.desired import Desired
 from rpsync_assets.assets.publisher import Publisher
 from rpsync_assets.core.feed import FEED_SCHEMA
-from rpsync_assets.core.publication import REFLECTED_SCHEMA, UNITS_SCHEMA
+from rpsync_assets.core.publication import REFLECTED_SCHEMA
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify, ShopSettings
@@ -38,7 +38,7 @@ class FourOfEverything:
         return Desired(
             feed=pl.DataFrame(rows, orient="row", schema=FEED_SCHEMA),
             reflected_orders=pl.DataFrame(schema=REFLECTED_SCHEMA),
-            reflected=pl.DataFrame(schema=UNITS_SCHEMA),
+            returns_known=True,
             pending=pl.DataFrame(schema={"product_id": pl.String, "facility_id": pl.String}),
             unmapped=0,
         )

@@ -84,10 +84,10 @@ def test_a_request_that_was_lost_on_its_way_is_sent_again(
 def test_an_earlier_try_that_is_still_at_work_is_waited_for(
     session: ShopSession, shop: Shop, endpoint: Endpoint, publications: Publications
 ) -> None:
-    endpoint.behaviour.busy = ATTEMPTS - 1
+    endpoint.behaviour.say = ["IDEMPOTENCY_CONCURRENT_REQUEST"] * (ATTEMPTS - 1)
     assert session.send(setting(publications, ("1000", 7, 5))) == []
     assert [one.delta for one in shop.log] == [2]
-    endpoint.behaviour.busy = ATTEMPTS
+    endpoint.behaviour.say = ["IDEMPOTENCY_CONCURRENT_REQUEST"] * ATTEMPTS
     with pytest.raises(UnreachableError, match="still at work"):
         session.send(setting(publications, ("1001", 7, 5)))
 

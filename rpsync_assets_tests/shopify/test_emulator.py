@@ -11,7 +11,7 @@ import pytest
 from graphql import build_client_schema, parse, validate
 from graphql.type import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema
 
-from rpsync_assets.resources import shopify
+from rpsync_assets.resources import shopify, shopify_orders
 from rpsync_assets.resources.shopify_api import VERSION
 from rpsync_assets.sandbox.emulator import server
 from rpsync_assets.sandbox.emulator.customers import Customers
@@ -19,7 +19,13 @@ from rpsync_assets.sandbox.emulator.server import Endpoint
 from rpsync_assets.sandbox.emulator.shop import Shop
 
 REAL = Path(__file__).parents[3] / "shared" / "shopify" / f"admin_{VERSION}.json.gz"
-DOCUMENTS = [shopify.COUNTS, shopify.COUNTS_OF, shopify.ORDERS, shopify.ONE_ORDER, shopify.SET, shopify.ADJUST]
+DOCUMENTS = {
+    "counts": shopify.COUNTS,
+    "counts of some": shopify.COUNTS_OF,
+    "set": shopify.SET,
+    "adjust": shopify.ADJUST,
+    **shopify_orders.DOCUMENTS,
+}
 ROW = {"inventoryItemId": "gid://shopify/InventoryItem/1000", "locationId": "gid://shopify/Location/700"}
 
 
@@ -54,9 +60,7 @@ def test_what_the_emulator_knows_is_what_shopify_knows(real: GraphQLSchema) -> N
             assert ours.values.keys() <= theirs.values.keys(), name
 
 
-@pytest.mark.parametrize(
-    "document", DOCUMENTS, ids=["counts", "counts of some", "orders", "one order", "set", "adjust"]
-)
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
 def test_what_we_ask_is_valid_at_shopify(real: GraphQLSchema, document: str) -> None:
     assert validate(real, parse(document)) == []
 

@@ -1,29 +1,19 @@
 """Publications of thousands of items: bad ones among them, and as fast as Shopify's limit allows."""
 
-import time
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from rpsync_assets.assets.publisher import Published, Publisher
+from rpsync_assets.assets.publisher import Published
 from rpsync_assets.resources.outbox import Outbox
-from rpsync_assets.resources.publications import Publications
-from rpsync_assets.resources.shopify import Shopify, ShopSettings
 from rpsync_assets.sandbox.emulator.server import Behaviour, Endpoint, serving
 from rpsync_assets.sandbox.emulator.shop import Shop
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets_tests.bench import __main__ as bench
+from rpsync_assets_tests.bench import publication
+from rpsync_assets_tests.bench.publication import publisher
 from rpsync_assets_tests.shopify.publish_by_itself import FourOfEverything
 
 FAST = {"restore_rate": 100_000.0, "maximum": 100_000.0, "start": 100_000.0}
-
-
-def publisher(folder: Path, endpoint: Endpoint, oms: FourOfEverything) -> Publisher:
-    shopify = {"url": endpoint.url, "publish": "on"}
-    its = {"time_zone": "America/New_York", "channel": "US_ONLINE", "shopify": shopify}
-    shops = Shopify({"US": ShopSettings(endpoint.url, SecretStr(endpoint.token))})
-    publications = Publications(f"sqlite:///{folder / 'state.sqlite'}")
-    return Publisher("US", StoreSettings.model_validate(its), oms, shops, publications, "run")  # type: ignore[arg-type]
 
 
 def publish(folder: Path, endpoint: Endpoint, items: int, lost: int = 0) -> Published:
@@ -58,18 +48,10 @@ def test_of_5000_items_100_are_bad_each_is_named_and_all_others_go_out(tmp_path:
 @pytest.mark.proof
 def test_200_000_changes_take_hardly_longer_than_shopifys_limit_allows(tmp_path: Path) -> None:
     """A Standard plan's bucket, empty at first, its clock ten times faster; reading before and after counted in."""
-    shop, speed = Shop(tmp_path / "shop.sqlite"), 10.0
-    shop.stock((str(10_000 + number), "700", 1) for number in range(200_000))
-    with serving(shop, Behaviour(start=0.0, speed=speed)) as endpoint:
-        started = time.perf_counter()
-        done = publish(tmp_path, endpoint, 200_000)
-        seconds = (time.perf_counter() - started) * speed
-    throttled = sum(one.throttled for one in endpoint.requests)
-    least = sum(one.cost for one in endpoint.requests if not one.throttled) / 100
-    assert done.sent == 200_000
-    assert seconds <= 1.1 * least, (seconds, least, throttled, len(endpoint.requests))
-    assert throttled < 0.01 * len(endpoint.requests)
-    shop.close()
+    took = publication.measure(tmp_path)
+    assert (took["items_sent"], took["drifting"]) == (200_000, 0)
+    assert took["times_floor"] <= bench.MOST_TIMES_FLOOR, took
+    assert took["throttled_share"] < bench.MOST_THROTTLED, took
 
 
 def test_what_is_unchanged_is_not_sent(tmp_path: Path) -> None:

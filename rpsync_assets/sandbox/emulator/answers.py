@@ -16,8 +16,8 @@ _SINCE = re.compile(r"(created_at|updated_at):>='([^']+)'")
 class Root:
     """The resolvers; what they return is plain, and graphql reads it by name."""
 
-    def __init__(self, shop: Shop, key: str | None, *, indexes: bool, busy: bool) -> None:
-        self._shop, self._key, self._indexes, self._busy = shop, key, indexes, busy
+    def __init__(self, shop: Shop, key: str | None, *, indexes: bool, say: str | None) -> None:
+        self._shop, self._key, self._indexes, self._say = shop, key, indexes, say
 
     def shop(self, _info: Any) -> dict[str, str]:
         """Its names."""
@@ -42,20 +42,26 @@ class Root:
 
     def nodes(self, _info: Any, ids: list[str]) -> list[dict[str, Any] | None]:
         """Inventory items by their ids."""
+        return [self._node(gid) for gid in ids]
 
-        def node(gid: str) -> dict[str, Any] | None:
-            item = _number(gid)
-
-            def level(_info: Any, locationId: str) -> dict[str, Any] | None:  # noqa: N803
-                place = (item, _number(locationId))
-                found = self._shop.counts_of([place])
-                return self._level(*place, found[place]) if place in found else None
-
-            if not gid.startswith("gid://shopify/InventoryItem/") or self._shop.marked("deleted", [item]):
+    def _node(self, gid: str) -> dict[str, Any] | None:
+        kind, number = gid.split("/")[-2:]
+        if kind in {"Order", "FulfillmentOrder", "Refund"}:
+            found = self._shop.orders("id = ?", 1, int(number[:-3] if kind == "Refund" else number))
+            if not found:
                 return None
-            return {"__typename": "InventoryItem", "id": gid, "inventoryLevel": level}
+            order = _order(found[0])
+            within = {"Order": [order], "FulfillmentOrder": order["assigned"], "Refund": order["refunded"]}[kind]
+            return next(({"__typename": kind, **one} for one in within if one["id"] == gid), None)
+        if kind != "InventoryItem" or self._shop.marked("deleted", [number]):
+            return None
 
-        return [node(gid) for gid in ids]
+        def level(_info: Any, locationId: str) -> dict[str, Any] | None:  # noqa: N803
+            place = (number, _number(locationId))
+            found = self._shop.counts_of([place])
+            return self._level(*place, found[place]) if place in found else None
+
+        return {"__typename": kind, "id": gid, "inventoryLevel": level}
 
     @staticmethod
     def _level(item: str, location: str, available: int) -> dict[str, Any]:
@@ -100,8 +106,8 @@ class Root:
         return self._change("adjust", input)
 
     def _change(self, verb: rules.Verb, given: dict[str, Any]) -> dict[str, Any]:
-        if self._busy:
-            errors = [rules.error(["input"], "IDEMPOTENCY_CONCURRENT_REQUEST", "The key's request is still at work")]
+        if self._say is not None:
+            errors = [rules.error(["input"], self._say, self._say.replace("_", " ").capitalize())]
         else:
             errors = rules.apply(self._shop, verb, given, self._key, indexes=self._indexes)
         group = None if errors else {"id": f"gid://shopify/InventoryAdjustmentGroup/{self._key}"}
@@ -122,17 +128,20 @@ def _order(order: Order) -> dict[str, Any]:
     refunds = [
         {
             "id": _gid("Refund", f"{order.id}{number:03d}"),
-            "refundLineItems": lambda _info, first, line=lines[item], units=units, restocked=restocked: _page(
-                [
-                    {
-                        "quantity": units,
-                        "restocked": restocked,
-                        "restockType": "CANCEL" if restocked else "NO_RESTOCK",
-                        "location": place if restocked else None,
-                        "lineItem": line,
-                    }
-                ],
-                first,
+            "refundLineItems": lambda _info, first, after=None, line=lines[item], units=units, restocked=restocked: (
+                _page(
+                    [
+                        {
+                            "quantity": units,
+                            "restocked": restocked,
+                            "restockType": "CANCEL" if restocked else "NO_RESTOCK",
+                            "location": place if restocked else None,
+                            "lineItem": line,
+                        }
+                    ],
+                    first,
+                    after,
+                )
             ),
         }
         for number, (item, units, restocked) in enumerate(order.refunds, start=1)
@@ -142,8 +151,11 @@ def _order(order: Order) -> dict[str, Any]:
     assigned = {
         "id": _gid("FulfillmentOrder", str(order.id)),
         "assignedLocation": {"location": place},
-        "lineItems": lambda _info, first: _page(
-            [{"id": line["id"], "lineItem": line, "totalQuantity": line["currentQuantity"]} for line in held], first
+        "status": "CLOSED" if order.cancelled_at else "OPEN",
+        "lineItems": lambda _info, first, after=None: _page(
+            [{"id": line["id"], "lineItem": line, "totalQuantity": line["currentQuantity"]} for line in held],
+            first,
+            after,
         ),
     }
     return {
@@ -151,14 +163,21 @@ def _order(order: Order) -> dict[str, Any]:
         "name": f"#{order.id}",
         "createdAt": order.created_at,
         "cancelledAt": order.cancelled_at,
-        "lineItems": lambda _info, first: _page(list(lines.values()), first),
+        "lineItems": lambda _info, first, after=None: _page(list(lines.values()), first, after),
         "refunds": lambda _info, first: refunds[:first],
-        "fulfillmentOrders": lambda _info, first: _page([assigned], first),
+        "fulfillmentOrders": lambda _info, first, after=None: _page([assigned], first, after),
+        # For nodes that are asked for by their own ids.
+        "assigned": [assigned],
+        "refunded": refunds,
     }
 
 
-def _page(nodes: list[dict[str, Any]], first: int) -> dict[str, Any]:
-    return {"nodes": nodes[:first], "pageInfo": {"hasNextPage": len(nodes) > first, "endCursor": None}}
+def _page(nodes: list[dict[str, Any]], first: int, after: str | None) -> dict[str, Any]:
+    end = int(after or 0) + first
+    return {
+        "nodes": nodes[end - first : end],
+        "pageInfo": {"hasNextPage": len(nodes) > end, "endCursor": str(end)},
+    }
 
 
 def _gid(kind: str, number: str) -> str:

@@ -60,7 +60,7 @@ class Behaviour:
         throttle: so many next requests are throttled, whatever is in the bucket.
         lose: so many next requests are lost on their way: the connection is closed and nothing was done.
         drop: so many next mutations are applied, and the connection is closed without an answer.
-        busy: so many next mutations find an earlier request with their key still at work.
+        say: codes that the next mutations are answered with, as errors of the whole call; nothing of them is applied.
         customers: so many seconds pass between what customers do, who buy, and cancel some of it; nobody comes if 0.
         before_mutation: called before a mutation is applied; somebody may buy just then.
     """
@@ -75,7 +75,7 @@ class Behaviour:
     throttle: int = 0
     lose: int = 0
     drop: int = 0
-    busy: int = 0
+    say: list[str] = field(default_factory=list[str])
     customers: float = 0.0
     before_mutation: Callable[[], None] = lambda: None
 
@@ -196,9 +196,8 @@ class _Answering:
         extensions["cost"]["actualQueryCost"] = cost
         if operation.operation.value == "mutation":
             told.before_mutation()
-        root = Root(self.shop, _key(top, variables), indexes=told.indexes, busy=told.busy > 0)
-        if operation.operation.value == "mutation" and told.busy > 0:
-            told.busy -= 1
+        said = told.say.pop(0) if told.say and operation.operation.value == "mutation" else None
+        root = Root(self.shop, _key(top, variables), indexes=told.indexes, say=said)
         result = execute_sync(schema(), document, root, variable_values=dict(variables))
         if operation.operation.value == "mutation" and told.drop > 0:
             told.drop -= 1
