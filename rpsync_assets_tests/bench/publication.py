@@ -1,6 +1,6 @@
 """A full publication beside the least that Shopify's bucket allows.
 
-The emulator's bucket is a Standard plan's, empty at first, and fills ten times as fast; seconds are told on Shopify's
+The emulator's bucket is a Standard plan's, empty at first, and fills five times as fast; seconds are told on Shopify's
 clock. The floor is what all requests that were answered cost, reading before and after included, over what drips in.
 """
 
@@ -19,7 +19,7 @@ from rpsync_assets.settings import StoreSettings
 from rpsync_assets_tests.shopify.publish_by_itself import FourOfEverything
 
 ITEMS = 200_000
-SPEED = 10.0
+SPEED = 5.0
 POINTS_A_SECOND = 100.0
 
 

@@ -47,7 +47,7 @@ def test_of_5000_items_100_are_bad_each_is_named_and_all_others_go_out(tmp_path:
 
 @pytest.mark.proof
 def test_200_000_changes_take_hardly_longer_than_shopifys_limit_allows(tmp_path: Path) -> None:
-    """A Standard plan's bucket, empty at first, its clock ten times faster; reading before and after counted in."""
+    """A Standard plan's bucket, empty at first, its clock five times faster; reading before and after counted in."""
     took = publication.measure(tmp_path)
     assert (took["items_sent"], took["drifting"]) == (200_000, 0)
     assert took["times_floor"] <= bench.MOST_TIMES_FLOOR, took
