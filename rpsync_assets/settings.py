@@ -34,11 +34,11 @@ class _Section(BaseModel):
 
 
 class ColumnNames(_Section):
-    """How this store's export names the three columns we need; case and spaces do not matter."""
+    """How this store's export names the three columns we need; the usual names are known (``core.reader.ALIASES``)."""
 
-    store_code: str = "store_code"
-    upc: str = "upc"
-    quantity: str = "qty"
+    store_code: str | None = None
+    upc: str | None = None
+    quantity: str | None = None
 
 
 class StoreShopifySettings(_Section):
@@ -72,6 +72,12 @@ class StoreSettings(_Section):
     file_kind: Literal["delta", "full"] = "delta"
     file_pattern: str = DEFAULT_FILE_PATTERN
     columns: ColumnNames = ColumnNames()
+    # Found by looking at the file, unless they are said here.
+    encoding: Literal["auto", "utf-8", "utf-16", "cp1252"] = "auto"
+    separator: Literal["auto", ",", ";", "|", "\t"] = "auto"
+    decimal_mark: Literal["auto", ".", ","] = "auto"
+    # Real UPCAs fail their check digit (domain.md 1.8): a warning, unless this installation's never do.
+    check_digit: Literal["warn", "reject"] = "warn"
     # A file cut inside its last number reads 10 as 1; only a final line end shows that it is whole.
     final_line_end: bool = True
     export_minutes: int = Field(default=0, ge=0)

@@ -15,14 +15,13 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.retail_pro import column_map
+from rpsync_assets.assets.retail_pro import header_of, packing_of
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import HeldError, NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
 from rpsync_assets.core.parts import split, to_csv
-from rpsync_assets.core.reader import read_header
-from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
+from rpsync_assets.core.reset import REASONS, Accounting, Rules, known_facilities
 from rpsync_assets.core.stream import filter_blocks
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line
@@ -84,13 +83,14 @@ def filtered_reset(
     path = Path(raw["landed_path"])
     if not path.exists():
         raise NotYetError(f"The landed file {path.name} is gone", "Materialize raw_reset_file again")
-    header_line = first_line(path)
+    its, packing = settings.store(slot.store), packing_of(raw)
     outcome = filter_blocks(
-        blocks(path, start=len(header_line)),
-        header=read_header(header_line, column_map(settings.store(slot.store))),
+        blocks(path, start=len(first_line(path, packing)), packing=packing),
+        header=header_of(path, packing, its),
         active=active_products,
         facilities=facilities,
         snapshot_at=raw["snapshot_at"],
+        rules=Rules(its.decimal_mark, its.check_digit),
         on_rows=_progress(raw["file_name"], raw["rows"]),
     )
     accounting = outcome.accounting
@@ -107,6 +107,7 @@ def filtered_reset(
             "rejected": sum(accounting.rejected.values()),
             "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
             **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
+            "decimal mark": outcome.decimal_mark or "not told by the file",
             "store codes of two facilities": ", ".join(shared_codes) or "none",
         },
     )
@@ -210,7 +211,7 @@ def accounting_table(accounting: Accounting, *, lines: int) -> pl.DataFrame:
 def read_accounting(table: pl.DataFrame) -> tuple[int, Accounting]:
     """The lines on arrival and the accounting that ``accounting_table`` wrote down."""
     counts = dict(table.iter_rows())
-    rejected = {reason: counts[f"rejected: {reason}"] for reason in REASONS}
+    rejected = {reason: counts.get(f"rejected: {reason}", 0) for reason in REASONS}
     read = counts["kept"] + counts["inactive"] + sum(rejected.values())
     return counts["lines"], Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
 

@@ -5,9 +5,10 @@ Belongs here: choosing, landing and believing the day's file. Does not: what is 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -17,8 +18,9 @@ from rpsync_assets.assets.metadata import described
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.arrival import choose
+from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.errors import BadFileError, NotYetError
-from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, read_header
+from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, Header, read_header
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
 from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession
@@ -37,12 +39,25 @@ SCHEMA = {
     "snapshot_at": pl.Datetime("us", "UTC"),
     "modified_at": pl.Datetime("us", "UTC"),
     "file_kind": pl.String,
+    "compression": pl.String,
+    "encoding": pl.String,
 }
 
 
 def column_map(store: StoreSettings) -> ColumnMap:
     """The store's column names as ``core.reader`` takes them."""
     return ColumnMap(store.columns.store_code, store.columns.upc, store.columns.quantity)
+
+
+def header_of(path: Path, packing: Packing, store: StoreSettings) -> Header:
+    """The header of a landed file, understood as the store's settings say."""
+    separator = None if store.separator == "auto" else store.separator
+    return read_header(first_line(path, packing), column_map(store), separator)
+
+
+def packing_of(raw: Mapping[str, Any]) -> Packing:
+    """How a landed file is packed, from its row of ``raw_reset_file``; rows of older versions say nothing: plain."""
+    return Packing(raw.get("compression") or "none", raw.get("encoding") or "utf-8")
 
 
 @asset(
@@ -85,10 +100,10 @@ def raw_reset_file(
         if known is None:
             _wait_until_still(session, file, sftp.settle_seconds)
             arrival = _land(session, file, landing, path, store)
-            rows, sha256 = arrival.lines - 1, arrival.sha256
+            rows, sha256, packing = arrival.lines - 1, arrival.sha256, arrival.packing
         else:
             _log.info("%s lies here already, %d bytes: not fetched again", file.name, file.size)
-            rows, sha256 = known
+            rows, sha256, packing = known
     checks = require(
         [
             guards.raw_row_count(rows, file_name=file.name, file_kind=store.file_kind),
@@ -109,6 +124,8 @@ def raw_reset_file(
                 "snapshot_at": choice.chosen.meaning.snapshot_at,
                 "modified_at": file.modified_at,
                 "file_kind": store.file_kind,
+                "compression": packing.compression,
+                "encoding": packing.encoding,
             }
         ],
         schema=SCHEMA,
@@ -122,6 +139,9 @@ def raw_reset_file(
             "bytes": file.size,
             "sha256": sha256,
             "remote path": file.path,
+            "encoding": packing.encoding,
+            "compression": packing.compression,
+            "separator": repr(header_of(path, packing, store).separator),
             "landed": dg.MetadataValue.path(str(path)),
             "arrival": "fetched now" if known is None else "lay here already: not fetched again",
             "other files of the day": ", ".join(other.name for other in choice.others) or "none",
@@ -129,8 +149,8 @@ def raw_reset_file(
     )
 
 
-def _landed_before(tables: Tables, slot: Slot, file: RemoteFile, path: Path) -> tuple[int, str] | None:
-    """Rows and checksum of the very same file from an earlier run, or None when it must be fetched."""
+def _landed_before(tables: Tables, slot: Slot, file: RemoteFile, path: Path) -> tuple[int, str, Packing] | None:
+    """Rows, checksum and packing of the very same file from an earlier run, or None when it must be fetched."""
     try:
         before = tables.read("raw_reset_file", slot).row(0, named=True)
     except NotYetError:
@@ -138,7 +158,7 @@ def _landed_before(tables: Tables, slot: Slot, file: RemoteFile, path: Path) -> 
     same = (before["file_name"], before["bytes"], before["modified_at"]) == (file.name, file.size, file.modified_at)
     if not same or checksum(path) != before["sha256"]:
         return None
-    return before["rows"], before["sha256"]
+    return before["rows"], before["sha256"], packing_of(before)
 
 
 def _wait_until_still(session: SftpSession, file: RemoteFile, seconds: float) -> None:
@@ -158,14 +178,14 @@ def _land(session: SftpSession, file: RemoteFile, landing: Landing, path: Path, 
         raise BadFileError(
             f"{file.path} has zero bytes", "An empty file never means that all stock is gone. " + ASK_AGAIN
         )
-    with landing.receive(path) as arrival:
+    with landing.receive(path, store.encoding) as arrival:
         session.download(file, arrival, _progress(file))
         if arrival.size != file.size:
             raise NotYetError(
                 f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
             )
-        arrival.handle.flush()
-        read_header(first_line(Path(arrival.handle.name)), column_map(store))
+        arrival.finish()
+        header_of(Path(arrival.handle.name), arrival.packing, store)
         if arrival.last_byte != b"\n" and store.final_line_end:
             raise BadFileError(
                 f"{file.name} does not end with a line end: its last line was cut",

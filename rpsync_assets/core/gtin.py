@@ -6,7 +6,7 @@ has none (``core/reset``) or to a product (``core/active``).
 The normal form is the number itself: leading zeros carry no meaning in a GTIN, so 012345678905 (UPC-A),
 0012345678905 (the same as EAN-13) and 12345678905 (what is left after a spreadsheet) are one key. Real "UPCA" values
 are EAN-13s and 11-digit remains too, and some fail the check digit (domain.md 1.8): a failing check digit is a warning,
-never a reason to drop a row.
+and a reason to drop a row only where a store's settings say so.
 """
 
 import polars as pl
@@ -17,17 +17,43 @@ LARGEST = 10**14 - 1
 
 
 def key(text: pl.Expr) -> pl.Expr:
-    """The normal form of UPC texts.
+    """The normal form of UPC texts, repaired where that is certain.
+
+    Certain is: spaces around it, a spreadsheet's text marks (``'0123``, ``="0123"``), a trailing ``.0``, an exponent
+    that has kept every digit (``2.050000163913E+12``), and spaces or hyphens between the digits if the check digit
+    holds.
 
     Args:
-        text: text, possibly with spaces around it.
+        text: text as it stands in a file.
 
     Returns:
-        Int64; null where the text is not a UPC (blank, letters, an exponent, too short or too long).
+        Int64; null where the text is not a UPC (blank, letters, an exponent that lost digits, too short or too long).
     """
     trimmed = text.str.strip_chars()
     number = trimmed.cast(pl.Int64, strict=False)
-    return pl.when(number.is_between(SMALLEST, LARGEST) & ~trimmed.str.starts_with("+")).then(number).otherwise(None)
+    unmarked = trimmed.str.extract(r"""^(?:'|="?)?(\d{1,22})(?:\.0+)?"?$""").cast(pl.Int64, strict=False)
+    found = pl.coalesce(number, unmarked, _with_all_digits(trimmed), _with_gaps(trimmed))
+    return pl.when(found.is_between(SMALLEST, LARGEST) & ~trimmed.str.starts_with("+")).then(found).otherwise(None)
+
+
+def lost_digits(text: pl.Expr) -> pl.Expr:
+    """Whether a text is a number that a spreadsheet has cut to an exponent, such as ``2.05E+12``."""
+    return text.str.strip_chars().str.contains(r"^\d(?:[.,]\d+)?[eE]\+?\d+$")
+
+
+def _with_all_digits(trimmed: pl.Expr) -> pl.Expr:
+    """The number of an exponent whose mantissa has as many decimals as the exponent says."""
+    parts = trimmed.str.extract_groups(r"^(\d)[.,](\d+)[eE]\+?(\d{1,2})$")
+    decimals = parts.struct.field("2")
+    whole = decimals.str.len_chars() == parts.struct.field("3").cast(pl.Int64, strict=False)
+    return pl.when(whole).then((parts.struct.field("1") + decimals).cast(pl.Int64, strict=False))
+
+
+def _with_gaps(trimmed: pl.Expr) -> pl.Expr:
+    """Digits in groups, as they are printed below a bar code."""
+    grouped = pl.when(trimmed.str.contains(r"^\d+(?:[ \u{a0}-]\d+)+$")).then(trimmed.str.replace_all(r"[ \u{a0}-]", ""))
+    number = grouped.cast(pl.Int64, strict=False)
+    return pl.when(has_valid_check_digit(number)).then(number)
 
 
 def has_valid_check_digit(number: pl.Expr) -> pl.Expr:

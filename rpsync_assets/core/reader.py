@@ -23,18 +23,35 @@ ROW_SCHEMA = {"line_number": pl.UInt32, "store_code": pl.String, "upc": pl.Strin
 ASK_AGAIN = "Ask Retail Pro to export and send the file again"
 
 
+ALIASES = {
+    "store_code": ("store_code", "facility_id", "store", "store_no", "store_num", "store_number", "glob_store_code"),
+    "upc": ("upc", "upca", "local_upc", "upc_code", "barcode", "ean", "gtin", "id_value"),
+    "quantity": ("qty", "quantity", "on_hand", "qty_on_hand", "on_hand_qty", "qoh", "available_qty"),
+}
+"""What exports call the three columns (domain.md 4); the first name goes before the others."""
+
+
 @dataclass(frozen=True)
 class ColumnMap:
-    """The names of the three columns we need, as the store's export spells them (case and spaces do not matter)."""
+    """The names of the three columns we need, as the store's export spells them; None: one of ``ALIASES``.
 
-    store_code: str = "store_code"
-    upc: str = "upc"
-    quantity: str = "qty"
+    Case, spaces, underscores and hyphens do not matter.
+    """
+
+    store_code: str | None = None
+    upc: str | None = None
+    quantity: str | None = None
 
 
 @dataclass(frozen=True)
 class Header:
-    """The file's first line, understood."""
+    """The file's first line, understood.
+
+    Attributes:
+        names: the columns, in lower case.
+        separator: what stands between values.
+        store_code: one of ``names``, as are the next two.
+    """
 
     names: tuple[str, ...]
     separator: str
@@ -48,8 +65,13 @@ class Header:
         return self.store_code, self.upc, self.quantity
 
 
-def read_header(line: bytes, columns: ColumnMap) -> Header:
+def read_header(line: bytes, columns: ColumnMap, separator: str | None = None) -> Header:
     """Find the separator and the mapped columns in the first line of a file.
+
+    Args:
+        line: UTF-8, with or without a byte order mark.
+        columns: what the store's settings call them.
+        separator: what the settings say; None: the one by which the columns are found.
 
     Raises:
         BadFileError: a mapped column is missing or stands there twice, or the line is not text.
@@ -60,23 +82,44 @@ def read_header(line: bytes, columns: ColumnMap) -> Header:
         raise BadFileError(
             f"The first line is not UTF-8 text (byte {error.start})", "Is this the right file? " + ASK_AGAIN
         ) from error
-    separator = max(SEPARATORS, key=text.count)
+    if "\r" in text:
+        raise BadFileError("The file's lines end with CR alone, as on an old Mac", "Ask for LF or CRLF line ends")
+    likely = sorted((separator,) if separator else SEPARATORS, key=text.count, reverse=True)
+    headers = [_header(text, one, columns) for one in likely]
+    found = next((header for header in headers if isinstance(header, Header)), headers[0])
+    if isinstance(found, BadFileError):
+        raise found
+    return found
+
+
+def _header(text: str, separator: str, columns: ColumnMap) -> Header | BadFileError:
     spelled = [name.strip() for name in next(csv.reader([text], delimiter=separator), list[str]())]
-    found = [name.casefold() for name in spelled]
-    for wanted in (columns.store_code, columns.upc, columns.quantity):
-        if (times := found.count(wanted.strip().casefold())) != 1:
-            raise BadFileError(
-                f"Column '{wanted}' stands {times} times in the header, once is needed; the header is"
-                f" {', '.join(spelled) or 'empty'}",
-                "Set [stores.<store>.columns] in rpsync.toml to the names of this export, or ask for the usual export",
-            )
-    return Header(
-        names=tuple(found),
-        separator=separator,
-        store_code=columns.store_code.strip().casefold(),
-        upc=columns.upc.strip().casefold(),
-        quantity=columns.quantity.strip().casefold(),
+    names = tuple(name.casefold() for name in spelled)
+    words = [_word(name) for name in spelled]
+    found: list[str] = []
+    for wanted, named in vars(columns).items():
+        aliases = [named] if named else ALIASES[wanted]
+        there = [_word(alias) for alias in aliases if _word(alias) in words]
+        # The usual name goes before the others; two unusual ones are not chosen between.
+        if len(there) > 1 and there[0] != _word(aliases[0]):
+            return _unusable(f"Columns {' and '.join(there)} could both be '{aliases[0]}'", spelled)
+        if not there or words.count(there[0]) != 1:
+            times = words.count(there[0]) if there else 0
+            return _unusable(f"Column '{aliases[0]}' stands {times} times in the header, once is needed", spelled)
+        found.append(names[words.index(there[0])])
+    return Header(names, separator, *found)
+
+
+def _unusable(what: str, spelled: list[str]) -> BadFileError:
+    return BadFileError(
+        f"{what}; the header is {', '.join(spelled) or 'empty'}",
+        "Set [stores.<store>.columns] in rpsync.toml to the names of this export, or ask for the usual export",
     )
+
+
+def _word(name: str) -> str:
+    """A column's name without what does not matter in it."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 @dataclass(frozen=True)

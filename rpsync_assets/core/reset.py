@@ -10,17 +10,22 @@ rejected row is one that a person may have to look at: an active product's, or o
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import polars as pl
 
 from rpsync_assets.core import gtin
+from rpsync_assets.core.quantities import UNTOLD, Mark, decimal_mark, is_fraction, whole_number
 
 REASONS = {
     "blank_upc": "no UPC on the line",
     "invalid_upc": "the UPC is not 7 to 14 digits",
+    "exponent_upc": "the UPC was cut to an exponent by a spreadsheet: its last digits are lost",
+    "failing_check_digit": "the UPC's check digit is wrong, and the store's settings ask for a right one",
     "unknown_facility": "the store code is not a facility of this product store in the OMS",
     "blank_quantity": "no quantity on the line; blank is not zero",
     "invalid_quantity": "the quantity is not a number below one million",
+    "ambiguous_quantity": "the quantity can be read two ways (1.234), and no other one of the file tells which",
     "fractional_quantity": "the quantity is not a whole number",
     "conflicting_duplicate": "the same facility and UPC again with another quantity: none of them is believed",
     "duplicate": "the same facility, UPC and quantity again: the first line counts",
@@ -44,8 +49,6 @@ REJECTED_SCHEMA = {
     "quantity_text": pl.String,
     "reason": pl.String,
 }
-LARGEST_QUANTITY = 999_999
-"""A UPC in the quantity column must not become stock; Retail Pro's quantity is Float(10,4) (domain.md 4)."""
 
 
 @dataclass(frozen=True)
@@ -65,18 +68,27 @@ class Accounting:
 
 @dataclass(frozen=True)
 class FilteredReset:
-    """The outcome for one file."""
+    """The outcome for one file; ``decimal_mark`` is what its quantities show or the settings say."""
 
     kept: pl.DataFrame
     rejected: pl.DataFrame
+    decimal_mark: Mark | None
     accounting: Accounting
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a store's settings say of its rows."""
+
+    decimal_mark: Mark | Literal["auto"] = "auto"
+    check_digit: Literal["warn", "reject"] = "warn"
 
 
 def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series) -> pl.Series:
     """Which rows surely are of products that are not active: a readable UPC that is not on the list.
 
-    The fast path over millions of rows: no text is trimmed or copied. What is unclear here (spaces, say) is False and
-    is judged again by ``judge``.
+    The fast path over millions of rows: no text is trimmed or copied, but of those whose UPC is not plain digits.
+    What is unclear here is False and is judged by ``judge``.
 
     Args:
         rows: as ``core.reader.read_block`` gives them.
@@ -87,7 +99,14 @@ def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series) -> pl.Series:
     """
     number = rows["upc"].cast(pl.Int64, strict=False)
     readable = number.is_between(gtin.SMALLEST, gtin.LARGEST) & ~rows["upc"].str.starts_with("+")
-    return (readable & ~number.is_in(active_gtins.implode())).fill_null(value=False)
+    surely = (readable & ~number.is_in(active_gtins.implode())).fill_null(value=False)
+    unclear = number.is_null()
+    if unclear.any():
+        # Some need a closer look: a whole export may have its UPCs in quotes of its own, or with ".0" behind.
+        keys = rows.filter(unclear).select(key=gtin.key(pl.col("upc")))["key"]
+        inactive = (~keys.is_in(active_gtins.implode())).fill_null(value=False)
+        surely = surely.scatter(unclear.arg_true(), inactive)
+    return surely
 
 
 def judge(
@@ -97,6 +116,7 @@ def judge(
     active: pl.DataFrame,
     facilities: pl.DataFrame,
     snapshot_at: datetime,
+    rules: Rules = Rules(),
 ) -> FilteredReset:
     """Give every row that is not plainly inactive its fate.
 
@@ -106,6 +126,7 @@ def judge(
         active: ``core.active.SCHEMA``; unique by ``gtin``.
         facilities: ``store_code`` (as Retail Pro writes it, trimmed, unique ignoring case) and ``facility_id``.
         snapshot_at: T0, the moment of the file's counts.
+        rules: what the store's settings say of quantities and check digits.
 
     Returns:
         ``kept`` with ``KEPT_SCHEMA`` sorted by facility and UPCA, ``rejected`` with ``REJECTED_SCHEMA`` sorted by line,
@@ -120,11 +141,14 @@ def judge(
             on="facility_key",
             how="left",
         )
-        .with_columns(whole=whole_number("quantity"), fraction=_is_fraction("quantity"))
-        .with_columns(fate=_own_fate())
         .sort("line_number")
         .collect()
     )
+    of_active = judged.filter(pl.col("product_id").is_not_null())["quantity"]
+    mark = decimal_mark(of_active) if rules.decimal_mark == "auto" else rules.decimal_mark
+    judged = judged.with_columns(
+        whole=whole_number("quantity", mark), fraction=is_fraction("quantity", mark)
+    ).with_columns(fate=_own_fate(rules, mark))
     same_key = ["facility_id", "product_id"]
     good = judged.filter(pl.col("fate") == "kept").with_columns(
         fate=pl.when(pl.col("whole").n_unique().over(same_key) > 1)
@@ -160,6 +184,7 @@ def judge(
     return FilteredReset(
         kept=kept.sort("facility_id", "upca"),
         rejected=rejected,
+        decimal_mark=mark,
         accounting=Accounting(
             read=plainly_inactive_rows + rows.height,
             kept=kept.height,
@@ -199,27 +224,19 @@ def _facility_key(column: str) -> pl.Expr:
     return pl.col(column).str.strip_chars().str.to_uppercase()
 
 
-def whole_number(column: str) -> pl.Expr:
-    """The exact whole number of a text such as ``7``, ``-3.0000`` or ``+2``; null for anything else."""
-    trimmed = pl.col(column).str.strip_chars()
-    number = trimmed.str.extract(r"^([+-]?\d+)(?:\.0*)?$").cast(pl.Int64, strict=False)
-    return pl.when(number.abs() <= LARGEST_QUANTITY).then(number)
-
-
-def _is_fraction(column: str) -> pl.Expr:
-    """Whether a text is a number with a part of a shoe in it, such as ``0.5`` or ``-.25``."""
-    return pl.col(column).str.strip_chars().str.contains(r"^[+-]?\d*\.\d*[1-9]\d*$")
-
-
-def _own_fate() -> pl.Expr:
+def _own_fate(rules: Rules, mark: Mark | None) -> pl.Expr:
     """The fate of a row by its own values; duplicates need the others and come after."""
-    rules = (
+    quantity = pl.col("quantity").str.strip_chars()
+    judgements = (
         ("blank_upc", pl.col("upc").str.strip_chars() == ""),
+        ("exponent_upc", pl.col("gtin").is_null() & gtin.lost_digits(pl.col("upc"))),
         ("invalid_upc", pl.col("gtin").is_null()),
         ("inactive", pl.col("product_id").is_null()),
+        ("failing_check_digit", ~gtin.has_valid_check_digit(pl.col("gtin")) & (rules.check_digit == "reject")),
         ("unknown_facility", pl.col("facility_id").is_null()),
-        ("blank_quantity", pl.col("quantity").str.strip_chars() == ""),
+        ("blank_quantity", quantity == ""),
         ("fractional_quantity", pl.col("fraction")),
+        ("ambiguous_quantity", pl.lit(mark is None) & quantity.str.contains(UNTOLD)),
         ("invalid_quantity", pl.col("whole").is_null()),
     )
-    return pl.coalesce(*[pl.when(broken).then(pl.lit(name)) for name, broken in rules], pl.lit("kept"))
+    return pl.coalesce(*[pl.when(broken).then(pl.lit(name)) for name, broken in judgements], pl.lit("kept"))

@@ -16,9 +16,10 @@ from datetime import datetime
 
 import polars as pl
 
+from rpsync_assets.core import gtin
 from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.reader import ROW_SCHEMA, Block, Header, read_block
-from rpsync_assets.core.reset import FilteredReset, judge, plainly_inactive
+from rpsync_assets.core.reset import FilteredReset, Rules, judge, plainly_inactive
 
 WORKERS = 3
 MOST_UNREADABLE_ROWS = 100_000
@@ -40,6 +41,7 @@ def filter_blocks(
     active: pl.DataFrame,
     facilities: pl.DataFrame,
     snapshot_at: datetime,
+    rules: Rules = Rules(),  # noqa: B008  frozen
     on_rows: Callable[[int], None] = lambda _rows: None,
 ) -> FilteredReset:
     """Filter one reset file to the active products at known facilities.
@@ -50,6 +52,7 @@ def filter_blocks(
         active: ``core.active.SCHEMA``.
         facilities: ``store_code``, ``facility_id``.
         snapshot_at: T0 of the file.
+        rules: what the store's settings say of quantities and check digits.
         on_rows: called with the number of rows read so far, now and then.
 
     Raises:
@@ -93,6 +96,7 @@ def filter_blocks(
         active=active,
         facilities=facilities,
         snapshot_at=snapshot_at,
+        rules=rules,
     )
 
 
@@ -107,6 +111,6 @@ def _sift(block: Block, header: Header, active_gtins: pl.Series) -> _Sifted:
     return _Sifted(
         rows=frame.height,
         inactive=int(dropped.sum()),
-        unreadable=int(rest["upc"].cast(pl.Int64, strict=False).null_count()),
+        unreadable=rest.select(gtin.key(pl.col("upc")))["upc"].null_count(),
         rest=pl.read_ipc_stream(copied),
     )

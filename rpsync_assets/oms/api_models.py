@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from rpsync_assets.core.reset import LARGEST_QUANTITY
+from rpsync_assets.core.quantities import LARGEST_QUANTITY
 from rpsync_assets.oms.point_of_sale import REASONS
 
 LARGEST_BODY = 64 * 1024

@@ -13,7 +13,7 @@ import polars as pl
 
 from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.parts import snapshot_in
-from rpsync_assets.core.reset import whole_number
+from rpsync_assets.core.quantities import whole_number
 from rpsync_assets.oms import incoming
 from rpsync_assets.oms.ledger import stored
 from rpsync_assets.resources.private import private_folder, promoted

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from rpsync_assets.core.errors import PermanentError
 from rpsync_assets.core.ledger import POS_SALE, RESET, VARIANCE
-from rpsync_assets.core.reset import LARGEST_QUANTITY
+from rpsync_assets.core.quantities import LARGEST_QUANTITY
 from rpsync_assets.oms import incoming
 from rpsync_assets.oms.ledger import Posting, find_or_make_items, post, stored
 

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
+from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
 from rpsync_assets.core.errors import BadFileError, SetupError
 from rpsync_assets.core.reader import ASK_AGAIN, Block, count_lines, cut_block
 from rpsync_assets.resources.private import promoted
@@ -28,13 +29,24 @@ class Arrival:
     size: int = 0
     line_ends: int = 0
     last_byte: bytes = b""
+    told: Told = "auto"
+    text_size: int = 0
     _inside_quotes: bool = False
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def __post_init__(self) -> None:
+        self._unpacking = Unpacking(self.told)
+
+    @property
+    def packing(self) -> Packing:
+        """How its text is packed; certain once ``finish`` was called."""
+        return self._unpacking.packing
 
     def write(self, data: bytes) -> int:
         """Take the next bytes.
 
         Raises:
+            BadFileError: as text they are damaged.
             SetupError: our own disk refuses them; said here, or it would look like the server's fault.
         """
         try:
@@ -45,10 +57,23 @@ class Arrival:
             ) from error
         self._digest.update(data)
         self.size += len(data)
-        ended, self._inside_quotes = count_lines(data, inside_quotes=self._inside_quotes)
-        self.line_ends += ended
-        self.last_byte = data[-1:] or self.last_byte
+        self._look_at(self._unpacking.feed(data))
         return len(data)
+
+    def finish(self) -> None:
+        """All bytes are here.
+
+        Raises:
+            BadFileError: as text they are cut or damaged.
+        """
+        self._look_at(self._unpacking.finish())
+        self.handle.flush()
+
+    def _look_at(self, text: bytes) -> None:
+        ended, self._inside_quotes = count_lines(text, inside_quotes=self._inside_quotes)
+        self.line_ends += ended
+        self.text_size += len(text)
+        self.last_byte = text[-1:] or self.last_byte
 
     @property
     def sha256(self) -> str:
@@ -58,7 +83,7 @@ class Arrival:
     @property
     def lines(self) -> int:
         """Lines so far, a last one without a line end included."""
-        return self.line_ends + (1 if self.size and self.last_byte != b"\n" else 0)
+        return self.line_ends + (1 if self.text_size and self.last_byte != b"\n" else 0)
 
 
 @dataclass(frozen=True)
@@ -72,10 +97,10 @@ class Landing:
         return self.folder / day.isoformat() / store / Path(name).name
 
     @contextmanager
-    def receive(self, path: Path) -> Iterator[Arrival]:
+    def receive(self, path: Path, told: Told = "auto") -> Iterator[Arrival]:
         """Take in a file: it lies under its own name only when the caller is content with what arrived."""
         with promoted(path) as handle:
-            yield Arrival(handle)
+            yield Arrival(handle, told=told)
 
 
 def checksum(path: Path) -> str | None:
@@ -86,21 +111,78 @@ def checksum(path: Path) -> str | None:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def first_line(path: Path) -> bytes:
-    """The header line with its line end."""
-    with path.open("rb") as handle:
-        line = handle.readline(BLOCK_BYTES)
+def first_line(path: Path, packing: Packing = Packing()) -> bytes:  # noqa: B008  frozen
+    """The header line with its line end, in UTF-8."""
+    if packing.plain:
+        with path.open("rb") as handle:
+            line = handle.readline(BLOCK_BYTES)
+    else:
+        text = b""
+        for piece in _text(path, packing):
+            text += piece
+            if b"\n" in piece or len(text) >= BLOCK_BYTES:
+                break
+        line = text[: text.find(b"\n") + 1] or text[:BLOCK_BYTES]
     if not line.endswith(b"\n") and len(line) == BLOCK_BYTES:
         raise BadFileError(f"{path.name} has no line end in its first {BLOCK_BYTES} bytes", "Is it a CSV? " + ASK_AGAIN)
     return line
 
 
-def blocks(path: Path, *, start: int, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """The file from ``start`` on in blocks of whole lines; a last line without a line end gets one.
+def blocks(
+    path: Path,
+    *,
+    start: int,
+    size: int = BLOCK_BYTES,
+    packing: Packing = Packing(),  # noqa: B008  frozen
+) -> Iterator[Block]:
+    """The file from ``start`` on in blocks of whole lines, in UTF-8; a last line without a line end gets one.
+
+    Args:
+        path: the file.
+        start: bytes of its text (in UTF-8) to leave out.
+        size: of a block.
+        packing: how the text is packed.
 
     Raises:
         BadFileError: a line (or a quoted field that never closes) longer than a block.
     """
+    return _plain_blocks(path, start, size) if packing.plain else _unpacked_blocks(path, start, size, packing)
+
+
+def _unpacked_blocks(path: Path, start: int, size: int, packing: Packing) -> Iterator[Block]:
+    text, done = b"", start
+    for piece in _text(path, packing):
+        text += piece
+        if start:
+            text, start = text[start:], max(0, start - len(text))
+        while len(text) >= size:
+            block = cut_block(text[:size])
+            if not block.data:
+                raise _no_line_end(path, size, done)
+            done += len(block.data)
+            text = text[len(block.data) :]
+            yield block
+    while text:
+        block = cut_block(text)
+        if not block.data:
+            yield Block.of(text + b"\n")
+            return
+        text = text[len(block.data) :]
+        yield block
+
+
+def _text(path: Path, packing: Packing) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        yield from unpacked(iter(lambda: handle.read(BLOCK_BYTES // 4), b""), packing)
+
+
+def _no_line_end(path: Path, size: int, start: int) -> BadFileError:
+    return BadFileError(
+        f"{path.name} has no line end within {size} bytes from byte {start} on: a quote may be open", ASK_AGAIN
+    )
+
+
+def _plain_blocks(path: Path, start: int, size: int) -> Iterator[Block]:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         length = os.fstat(descriptor).st_size
@@ -109,10 +191,7 @@ def blocks(path: Path, *, start: int, size: int = BLOCK_BYTES) -> Iterator[Block
             block = cut_block(piece)
             if not block.data:
                 if start + len(piece) < length:
-                    raise BadFileError(
-                        f"{path.name} has no line end within {size} bytes from byte {start} on: a quote may be open",
-                        ASK_AGAIN,
-                    )
+                    raise _no_line_end(path, size, start)
                 yield Block.of(piece + b"\n")
                 return
             start += len(block.data)

@@ -38,6 +38,13 @@ def check_digit_by_hand(number: int) -> bool:
         ("\t012345678905", 12345678905),
         ("\u00a0012345678905", 12345678905),
         ("2050000163913", 2050000163913),
+        ("2050000163913.0", 2050000163913),
+        ("2050000163913.0000", 2050000163913),
+        ("0 12345 67890 5", 12345678905),  # as printed below the bars; the check digit holds
+        ("205-0000163913", 2050000163913),
+        ("'012345678905", 12345678905),  # a spreadsheet's text mark
+        ('="012345678905"', 12345678905),
+        ("2.050000163913E+12", 2050000163913),  # an exponent that has kept every digit
         ("96385074", 96385074),  # GTIN-8
         ("1000000", 1000000),  # the smallest: a GTIN-8 that lost its zero
         ("99999999999999", 99999999999999),  # the largest GTIN-14
@@ -55,7 +62,6 @@ def test_every_spelling_of_a_number_has_one_key(text: str, key: int) -> None:
         "   ",
         "ABC12345678",
         "2.05E+12",
-        "2050000163913.0",
         "2050000163913.",
         "+2050000163913",
         " +2050000163913",
@@ -66,7 +72,9 @@ def test_every_spelling_of_a_number_has_one_key(text: str, key: int) -> None:
         "99999999999999999999999",
         "２０５０００",  # noqa: RUF001  full-width digits, as an East Asian keyboard writes them
         "２０５００００１６３９１３",  # noqa: RUF001
-        "205 0000163913",
+        "205 0000163914",  # in groups, and the check digit does not hold
+        "2.05000016391E+12",
+        "2.050000163913E+11",
         "2050000163913;",
         "2,050,000,163,913",
         "2_050_000_163_913",

@@ -48,7 +48,8 @@ def test_the_columns_are_those_that_the_store_calls_so() -> None:
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        (b"store_code,upc,on_hand\n", "Column 'qty' stands 0 times in the header"),
+        (b"store_code,upc,sold\n", "Column 'qty' stands 0 times in the header"),
+        (b"store_code,upc,on_hand,qoh\n", "Columns onhand and qoh could both be 'qty'"),
         (b"store_code,upc,qty,QTY\n", "Column 'qty' stands 2 times in the header"),
         (b"upc,qty\n", "Column 'store_code' stands 0 times"),
         (b"SVC21,2050000163913,4\n", "the header is SVC21, 2050000163913, 4"),

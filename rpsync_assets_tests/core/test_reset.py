@@ -65,8 +65,7 @@ def fates(outcome: FilteredReset) -> list[tuple[int, str]]:
     [
         (("SVC21", "", "4"), "blank_upc"),
         (("SVC21", "  ", "4"), "blank_upc"),
-        (("SVC21", "2.05E+12", "4"), "invalid_upc"),
-        (("SVC21", f"{SHOE}.0", "4"), "invalid_upc"),
+        (("SVC21", "2.05E+12", "4"), "exponent_upc"),
         (("SVC21", f"+{SHOE}", "4"), "invalid_upc"),
         (("SVC21", "NULL", "4"), "invalid_upc"),
         (("SV999", SHOE, "4"), "unknown_facility"),
@@ -77,8 +76,9 @@ def fates(outcome: FilteredReset) -> list[tuple[int, str]]:
         (("SVC21", SHOE, "-.25"), "fractional_quantity"),
         (("SVC21", SHOE, "3.0001"), "fractional_quantity"),
         (("SVC21", SHOE, "NULL"), "invalid_quantity"),
-        (("SVC21", SHOE, "1,234"), "invalid_quantity"),
-        (("SVC21", SHOE, "1.234,5"), "invalid_quantity"),
+        (("SVC21", SHOE, "1,234"), "ambiguous_quantity"),
+        (("SVC21", SHOE, "3.000"), "ambiguous_quantity"),
+        (("SVC21", SHOE, "1.234,5"), "fractional_quantity"),
         (("SVC21", SHOE, "1e3"), "invalid_quantity"),
         (("SVC21", SHOE, "--3"), "invalid_quantity"),
         (("SVC21", SHOE, "."), "invalid_quantity"),
@@ -193,7 +193,8 @@ def test_no_rows_give_empty_tables_of_the_right_shape() -> None:
 def test_the_fast_path_only_drops_what_is_plainly_a_product_not_sold_online() -> None:
     texts = [SANDAL, "0" + SANDAL, SHOE, "012345678905", "12345678905", "", " " + SANDAL, "NULL", "+" + SANDAL, "123"]
     rows = pl.DataFrame({"upc": texts})
-    assert plainly_inactive(rows, ACTIVE["gtin"]).to_list() == [True, True, *[False] * 8]
+    inactive = [True, True, False, False, False, False, True, False, False, False]
+    assert plainly_inactive(rows, ACTIVE["gtin"]).to_list() == inactive
 
 
 def test_nothing_active_means_that_every_readable_row_is_inactive() -> None:
@@ -252,17 +253,21 @@ PRODUCTS = {"2050000163913": "P-SHOE", "12345678905": "P-BOOT"}
 STORES = {"SVC21": "FAC_21", "SVA32": "FAC_32", "FAC_21": "FAC_21", "FAC_32": "FAC_32", "7": "FAC_7"}
 
 
-def own_fate(store: str, upc: str, quantity: str) -> str | tuple[str, str, int]:
-    """A row's fate by its own values: a reason, or its key and count."""
-    digits = upc.strip().lstrip("0") if set(upc.strip()) <= set("0123456789") else "no"
+def own_fate(store: str, upc: str, quantity: str, *, points: bool) -> str | tuple[str, str, int]:
+    """A row's fate by its own values: a reason, or its key and count; ``points``: other rows show decimal points."""
+    digits = upc.strip().removesuffix(".0").lstrip("0") if set(upc.strip()) <= set("0123456789.") else "no"
     count = quantity.strip()
+    grouped = count == "1,234"
+    count = "1234" if grouped and points else count
     whole, _, part = count.lstrip("-").partition(".")
     checks = [
         ("blank_upc", not upc.strip()),
+        ("exponent_upc", "E+" in upc),
         ("invalid_upc", not (digits.isdigit() and 7 <= len(digits) <= 14)),
         ("inactive", digits not in PRODUCTS),
         ("unknown_facility", store.strip().upper() not in STORES),
         ("blank_quantity", not count),
+        ("ambiguous_quantity", grouped and not points),
         ("fractional_quantity", bool(part.strip("0")) and (whole + part).isdigit()),
         ("invalid_quantity", not whole.isdigit() or int(whole) > 999_999),
     ]
@@ -278,8 +283,10 @@ def oracle(rows: list[tuple[str, str, str, str]]) -> tuple[dict[tuple[str, str],
     good: list[tuple[int, tuple[str, str], int]] = []
     rejected: list[tuple[int, str]] = []
     inactive = 0
+    texts = [quantity for _, upc, _, quantity in rows if isinstance(own_fate("7", upc, "4", points=True), tuple)]
+    points = any("." in text for text in texts)
     for line, (store, upc, _description, quantity) in enumerate(rows, 2):
-        fate = own_fate(store, upc, quantity)
+        fate = own_fate(store, upc, quantity, points=points)
         if isinstance(fate, tuple):
             good.append((line, fate[:2], fate[2]))
         elif fate == "inactive":

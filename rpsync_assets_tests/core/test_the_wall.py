@@ -13,7 +13,20 @@ import rpsync_assets
 PACKAGE = Path(rpsync_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 CORE = [module for module in MODULES if module.parent.name == "core"]
-QUIET = {"polars", "csv", "io", "re", "hashlib", "itertools", "collections", "dataclasses", "concurrent", "zoneinfo"}
+QUIET = {
+    "codecs",
+    "zlib",
+    "polars",
+    "csv",
+    "io",
+    "re",
+    "hashlib",
+    "itertools",
+    "collections",
+    "dataclasses",
+    "concurrent",
+    "zoneinfo",
+}
 QUIET |= {"datetime", "typing", "rpsync_assets.core"}
 
 

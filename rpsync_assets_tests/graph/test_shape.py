@@ -17,7 +17,14 @@ from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 ROOT = Path(__file__).parents[2]
 
 PUBLICATION = {
-    *("feed_not_negative", "feed_unique", "publication_changed_share", "publication_zeroed_share", "shopify_matches"),
+    *(
+        "feed_not_negative",
+        "feed_unique",
+        "publication_changed_share",
+        "publication_zeroed_share",
+        "shopify_takes",
+        "shopify_matches",
+    ),
 }
 GRAPH = {
     "raw_reset_file": ("retail_pro", set()),

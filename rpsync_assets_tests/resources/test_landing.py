@@ -107,6 +107,7 @@ def arrived(tmp_path: Path, *pieces: bytes) -> Arrival:
     with Landing(tmp_path).receive(tmp_path / "landed.csv") as arrival:
         for piece in pieces:
             assert arrival.write(piece) == len(piece)
+        arrival.finish()
     return arrival
 
 
