@@ -25,7 +25,7 @@ def refused(folder: Path, toml: str, **environ: str) -> str:
 def test_a_few_lines_are_enough_and_the_rest_has_its_defaults(tmp_path: Path) -> None:
     settings = loaded(tmp_path)
     store = settings.store("US")
-    assert (store.file_kind, store.columns.quantity, store.max_failed_share) == ("delta", "qty", 0.01)
+    assert (store.file_kind, store.columns.quantity, store.max_failed_share) == ("delta", None, 0.01)
     assert store.zone.key == "America/New_York"
     assert (store.told.by, store.told.invoice_lag.total_seconds()) == ("order_completed", 0)
     assert (settings.sftp.port, settings.sftp.incoming) == (22, "retailpro/incoming")
