@@ -1,6 +1,7 @@
 """What is broken is named by its own line; what hangs on it is not looked at; nothing is ever changed."""
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,7 @@ def test_every_question_of_the_graph_is_asked(setup: Setup) -> None:
 
 def test_the_command_tells_by_its_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.root.manager, "disable", 0)  # the command silences libraries; it is put back here
     monkeypatch.setenv("RPSYNC_CONFIG", str(tmp_path / "none.toml"))
     assert CliRunner().invoke(app, ["doctor"]).exit_code == 2
     config = tmp_path / "rpsync.toml"
@@ -204,6 +206,23 @@ def test_a_missing_archive_folder_is_named(setup: Setup, mariadb: Engine) -> Non
     shutil.rmtree(setup.server.folder / RESET / "archive")
     marks = hotwax(setup, mariadb)
     assert [name for name, (mark, _) in marks.items() if mark == "failed"] == ["SFTP reset_inventory archive and error"]
+
+
+def test_an_active_shopify_job_of_hotwax_is_named(setup: Setup, mariadb: Engine) -> None:
+    oms = TinyOms(mariadb)
+    oms.do("CREATE TABLE JOB_SANDBOX (JOB_NAME VARCHAR(99), SERVICE_NAME VARCHAR(99), STATUS_ID VARCHAR(40))")
+    try:
+        oms.do("INSERT INTO JOB_SANDBOX VALUES ('Upload', 'syncShopifyInventory', 'SERVICE_PENDING')")
+        mark, seen = hotwax(setup, mariadb)["Shopify publisher of US"]
+    finally:
+        oms.do("DROP TABLE JOB_SANDBOX")
+    assert mark == "failed"
+    assert "syncShopifyInventory" in seen
+
+
+def test_telemetry_that_is_on_is_a_warning(setup: Setup) -> None:
+    (setup.root / "dagster/dagster.yaml").write_text("nux: {enabled: false}\n")
+    assert [line.name for line in setup.lines() if line.mark == "warning"] == ["Dagster"]
 
 
 def test_a_ledger_that_can_be_read_and_is_not_used_is_a_warning(setup: Setup, mariadb: Engine) -> None:
