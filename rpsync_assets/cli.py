@@ -5,10 +5,12 @@ runs, so that a small command does not wait for Dagster.
 """
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -137,6 +139,36 @@ def sandbox(
             return
         code = _run_until_told_to_end(context.args, environment.variables)
     raise typer.Exit(code)
+
+
+@app.command()
+def doctor(
+    store: Annotated[str | None, typer.Option("--store", help="Only this product store")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the lines there")] = None,
+) -> None:
+    """Look at a set-up from end to end, changing nothing. Exit code 0: well, 1: something fails, 2: could not look."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from rpsync_assets.doctor.checkup import Checkup  # noqa: PLC0415
+    from rpsync_assets.doctor.examination import PROMISE, examine, show  # noqa: PLC0415
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+
+    # What is wrong is told in lines; libraries that log the same beside them only confuse.
+    logging.disable(logging.CRITICAL)
+    console = Console(highlight=False)
+    try:
+        settings = load_settings(os.environ, Path.cwd())
+        stores = list(settings.stores) if store is None else [store]
+        settings.store(stores[0])
+    except RpsyncError as error:
+        console.print(f"✘ settings: {error}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    console.print(PROMISE, markup=False, soft_wrap=True)
+    checkup = examine(settings, stores, os.environ, Checkup(lambda line: show(console, line)))
+    if json_path is not None:
+        json_path.write_text(json.dumps([asdict(line) for line in checkup.lines], indent=2), "utf-8")
+    if not checkup.well:
+        raise typer.Exit(1)
 
 
 @oms.command()

@@ -22,7 +22,6 @@ WAIT_FOR_WRITER_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.002
 
 _SERVER_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800}
-_PYMYSQL_OPTIONS = {"connect_timeout": 15, "read_timeout": 600}
 
 
 @contextmanager
@@ -59,12 +58,13 @@ _REFUSED = {1044, 1045, 1049, 1142, 1143, 1146, 1054}
 """MySQL: no right to the database, wrong login, no such database, no right to table or column, no such one."""
 
 
-def open_engine(url: str, *, create: bool = False) -> Engine:
+def open_engine(url: str, *, create: bool = False, patience_seconds: int = 600) -> Engine:
     """An engine for a database.
 
     Args:
         url: an SQLAlchemy URL.
         create: whether a SQLite file may be made; otherwise a missing one is an error, not an empty database.
+        patience_seconds: how long an answer of MySQL or MariaDB may take.
 
     Raises:
         SetupError: the SQLite file does not exist and may not be made.
@@ -72,7 +72,8 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() in {"mysql", "mariadb"}:
         # One driver, whatever the URL says: it is pure Python and installs everywhere.
-        return create_engine(parsed.set(drivername="mysql+pymysql"), **_SERVER_OPTIONS, connect_args=_PYMYSQL_OPTIONS)
+        waits = {"connect_timeout": 15, "read_timeout": patience_seconds}
+        return create_engine(parsed.set(drivername="mysql+pymysql"), **_SERVER_OPTIONS, connect_args=waits)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, **_SERVER_OPTIONS)
     path = Path(parsed.database or "")
@@ -90,9 +91,14 @@ def open_engine(url: str, *, create: bool = False) -> Engine:
     return engine
 
 
-def open_replica(url: str) -> Engine:
-    """An engine for a database that we may only read: every transaction is read-only and of one snapshot."""
-    engine = open_engine(url)
+def open_replica(url: str, *, patience_seconds: int = 600) -> Engine:
+    """An engine for a database that we may only read: every transaction is read-only and of one snapshot.
+
+    Args:
+        url: an SQLAlchemy URL.
+        patience_seconds: how long an answer may take.
+    """
+    engine = open_engine(url, patience_seconds=patience_seconds)
     if engine.dialect.name == "mysql":
         event.listen(engine, "connect", _only_read)
     return engine

@@ -11,11 +11,12 @@ import io
 import logging
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+from uuid import uuid4
 
 import paramiko
 
@@ -245,6 +246,37 @@ class SftpSession:
         _log.info("delivered %s, %d bytes", final, len(content))
         # HotWax may have taken it already: then what we just renamed is what it took.
         return delivered or _remote_file(folder, name, arrived)
+
+    def rehearse(self, folder: str) -> datetime:
+        """Write, rename and remove a file that nobody picks up; when the server says it was written.
+
+        Raises:
+            SetupError: one of them may not be done.
+        """
+        first = f"{folder}/.rpsync-doctor-{uuid4()}{PARTIAL}"
+        second = first.removesuffix(PARTIAL) + f".renamed{PARTIAL}"
+        try:
+            with _folder_errors(folder):
+                self._sftp.putfo(io.BytesIO(b"rpsync doctor"), first)
+            try:
+                self._rename(first, second)
+            except OSError as error:
+                raise SetupError(
+                    f"The SFTP server does not let us rename in '{folder}'",
+                    "Ask its owner for the right: a file gets its final name only when it is whole",
+                ) from error
+            written = self.look(second)
+        finally:
+            # Whatever failed, neither name stays.
+            for name in (first, second):
+                with suppress(FileNotFoundError, PermissionError):
+                    self._sftp.remove(name)
+        if any(self.look(name) for name in (first, second)):
+            raise SetupError(
+                f"The SFTP server does not let us remove files in '{folder}'",
+                f"Ask its owner for the right, and to remove {first} or {second}",
+            )
+        return written.modified_at if written else datetime.now(UTC)
 
     def _rename(self, temporary: str, final: str) -> None:
         try:

@@ -81,12 +81,16 @@ class ShopifyApi:
         store: the product store, for messages.
         url: ``https://<shop>.myshopify.com``.
         token: the app's access token.
+        attempts: how often a request is made before the shop is taken to be away.
+        timeout_seconds: how long an answer may take.
     """
 
     store: str
     url: str
     token: str = field(repr=False)
     bucket: Bucket = field(default_factory=Bucket)
+    attempts: int = ATTEMPTS
+    timeout_seconds: float = TIMEOUT_SECONDS
     calls: int = 0
     _costs: dict[str, float] = field(default_factory=dict)
 
@@ -94,7 +98,7 @@ class ShopifyApi:
         self._client = httpx2.Client(
             base_url=self.url,
             headers={"X-Shopify-Access-Token": self.token},
-            timeout=httpx2.Timeout(TIMEOUT_SECONDS, connect=15),
+            timeout=httpx2.Timeout(self.timeout_seconds, connect=15),
         )
 
     def close(self) -> None:
@@ -110,7 +114,7 @@ class ShopifyApi:
             PermanentError: Shopify refuses the request itself.
         """
         trouble, attempt, throttled = "", 0, 0
-        while attempt < ATTEMPTS and throttled < MOST_THROTTLED:
+        while attempt < self.attempts and throttled < MOST_THROTTLED:
             if attempt:
                 self.bucket.sleep(pause(attempt))
             attempt += 1

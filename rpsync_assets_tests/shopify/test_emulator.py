@@ -11,6 +11,7 @@ import pytest
 from graphql import build_client_schema, parse, validate
 from graphql.type import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema
 
+from rpsync_assets.doctor import shopify as doctor
 from rpsync_assets.resources import shopify, shopify_orders
 from rpsync_assets.resources.shopify_api import VERSION
 from rpsync_assets.sandbox.emulator import server
@@ -25,6 +26,8 @@ DOCUMENTS = {
     "set": shopify.SET,
     "adjust": shopify.ADJUST,
     **shopify_orders.DOCUMENTS,
+    "app": doctor.APP,
+    "locations": doctor.LOCATIONS,
 }
 ROW = {"inventoryItemId": "gid://shopify/InventoryItem/1000", "locationId": "gid://shopify/Location/700"}
 

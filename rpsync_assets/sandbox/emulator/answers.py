@@ -5,6 +5,8 @@ and costs (``server``).
 """
 
 import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rpsync_assets.sandbox.emulator import rules
@@ -13,15 +15,47 @@ from rpsync_assets.sandbox.emulator.shop import Order, Shop
 _SINCE = re.compile(r"(created_at|updated_at):>='([^']+)'")
 
 
+@dataclass(frozen=True)
+class About:
+    """The shop beside its counts: the API's version, what the app may do, and locations that are closed."""
+
+    version: str
+    scopes: Sequence[str]
+    inactive: Collection[str]
+
+
 class Root:
     """The resolvers; what they return is plain, and graphql reads it by name."""
 
-    def __init__(self, shop: Shop, key: str | None, *, indexes: bool, say: str | None) -> None:
+    def __init__(self, shop: Shop, about: About, key: str | None, *, indexes: bool, say: str | None) -> None:
+        self._about = about
         self._shop, self._key, self._indexes, self._say = shop, key, indexes, say
 
     def shop(self, _info: Any) -> dict[str, str]:
         """Its names."""
         return {"name": "Sandbox", "myshopifyDomain": "sandbox.myshopify.com"}
+
+    def currentAppInstallation(self, _info: Any) -> dict[str, Any]:  # noqa: N802
+        """What the app may do."""
+        return {"accessScopes": [{"handle": scope} for scope in self._about.scopes]}
+
+    def publicApiVersions(self, _info: Any) -> list[dict[str, Any]]:  # noqa: N802
+        """The one that is emulated."""
+        return [{"handle": self._about.version, "supported": True}]
+
+    def locations(
+        self,
+        _info: Any,
+        first: int,
+        after: str | None = None,
+        includeInactive: bool = False,  # noqa: FBT001, FBT002, N803
+    ) -> dict[str, Any]:
+        """A page of locations that hold stock."""
+        found = [
+            {"id": _gid("Location", place), "name": f"Location {place}", "isActive": place not in self._about.inactive}
+            for place in self._shop.locations()
+        ]
+        return _page([place for place in found if place["isActive"] or includeInactive], first, after)
 
     def location(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002  Shopify's name
         """A location that holds stock."""
@@ -38,7 +72,12 @@ class Root:
                 "pageInfo": {"hasNextPage": more, "endCursor": found[:first][-1][0] if nodes else None},
             }
 
-        return {"id": id, "name": f"Location {location}", "inventoryLevels": levels}
+        return {
+            "id": id,
+            "name": f"Location {location}",
+            "isActive": location not in self._about.inactive,
+            "inventoryLevels": levels,
+        }
 
     def nodes(self, _info: Any, ids: list[str]) -> list[dict[str, Any] | None]:
         """Inventory items by their ids."""

@@ -36,7 +36,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rpsync_assets.sandbox.emulator import rules
-from rpsync_assets.sandbox.emulator.answers import Root
+from rpsync_assets.sandbox.emulator.answers import About, Root
 from rpsync_assets.sandbox.emulator.customers import Customers
 from rpsync_assets.sandbox.emulator.shop import Shop
 
@@ -44,6 +44,7 @@ VERSION = "2026-10"
 MUTATION_COST = 10
 HIGHEST_COST = 1000
 LONGEST_PAGE = 250
+SCOPES = ("read_inventory", "write_inventory", "read_locations", "read_orders")
 
 
 @dataclass
@@ -61,6 +62,8 @@ class Behaviour:
         lose: so many next requests are lost on their way: the connection is closed and nothing was done.
         drop: so many next mutations are applied, and the connection is closed without an answer.
         say: codes that the next mutations are answered with, as errors of the whole call; nothing of them is applied.
+        scopes: what the app may do; only shown, nothing is refused for it.
+        inactive: locations that somebody has closed.
         customers: so many seconds pass between what customers do, who buy, and cancel some of it; nobody comes if 0.
         before_mutation: called before a mutation is applied; somebody may buy just then.
     """
@@ -76,6 +79,8 @@ class Behaviour:
     lose: int = 0
     drop: int = 0
     say: list[str] = field(default_factory=list[str])
+    scopes: list[str] = field(default_factory=lambda: list(SCOPES))
+    inactive: set[str] = field(default_factory=set[str])
     customers: float = 0.0
     before_mutation: Callable[[], None] = lambda: None
 
@@ -197,7 +202,8 @@ class _Answering:
         if operation.operation.value == "mutation":
             told.before_mutation()
         said = told.say.pop(0) if told.say and operation.operation.value == "mutation" else None
-        root = Root(self.shop, _key(top, variables), indexes=told.indexes, say=said)
+        about = About(VERSION, told.scopes, told.inactive)
+        root = Root(self.shop, about, _key(top, variables), indexes=told.indexes, say=said)
         result = execute_sync(schema(), document, root, variable_values=dict(variables))
         if operation.operation.value == "mutation" and told.drop > 0:
             told.drop -= 1

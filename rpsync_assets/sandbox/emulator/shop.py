@@ -139,6 +139,11 @@ class Shop:
                 (location, after, size),
             ).fetchall()
 
+    def locations(self) -> list[str]:
+        """Where anything is stocked."""
+        with self._lock:
+            return [place for (place,) in self._connection.execute("SELECT DISTINCT location FROM level ORDER BY 1")]
+
     def has_location(self, location: str) -> bool:
         """Whether anything is stocked there."""
         with self._lock:
