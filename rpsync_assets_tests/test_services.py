@@ -15,9 +15,18 @@ ROOT = Path(__file__).parents[1]
 NOWHERE = "mysql+pymysql://root:geheim@127.0.0.1:1/"
 
 
-def pytest_says(tmp_path: Path, **environment: str) -> tuple[int, str]:
-    """The exit code and words of a pytest of its own with one test that needs a MariaDB."""
-    (tmp_path / "test_one.py").write_text("def test_one(mariadb):\n    pass\n")
+NEEDS_A_MARIADB = "def test_one(mariadb):\n    pass\n"
+NEEDS_AN_SSHD = """
+from rpsync_assets_tests import sshd
+def test_one(tmp_path):
+    with sshd.serving(tmp_path, tmp_path / "sshd"):
+        pass
+"""
+
+
+def pytest_says(tmp_path: Path, test: str = NEEDS_A_MARIADB, **environment: str) -> tuple[int, str]:
+    """The exit code and words of a pytest of its own with one test that needs a service."""
+    (tmp_path / "test_one.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-p", "rpsync_assets_tests.conftest", "-rs", "-q", str(tmp_path)]
     ran = subprocess.run(
         [*command, "-c", os.devnull, "-p", "no:cacheprovider"],
@@ -46,14 +55,23 @@ def test_a_required_server_that_is_away_is_a_failure(tmp_path: Path) -> None:
     assert "geheim" not in said
 
 
+def test_an_sshd_that_is_not_installed_is_a_skip_or_where_it_is_required_a_failure(tmp_path: Path) -> None:
+    code, said = pytest_says(tmp_path, NEEDS_AN_SSHD, RPSYNC_TEST_SSHD="no-such-sshd")
+    assert (code, "1 skipped" in said) == (0, True), said
+    assert "OpenSSH's server no-such-sshd is not here; apt-get install openssh-server openssh-client" in said
+    code, said = pytest_says(tmp_path, NEEDS_AN_SSHD, RPSYNC_TEST_SSHD="no-such-sshd", RPSYNC_TEST_REQUIRE="mysql,sshd")
+    assert (code, "1 failed" in said) == (1, True), said
+    assert "RPSYNC_TEST_REQUIRE names sshd" in said
+
+
 def test_a_required_service_that_nobody_knows_stops_the_tests(tmp_path: Path) -> None:
     code, said = pytest_says(tmp_path, RPSYNC_TEST_REQUIRE="mysq")
     assert code == pytest.ExitCode.USAGE_ERROR
     assert "RPSYNC_TEST_REQUIRE names mysq; known are mysql" in said
 
 
-def test_the_gate_requires_the_server() -> None:
-    assert "export RPSYNC_TEST_REQUIRE=mysql" in (ROOT / ".ci/run").read_text()
+def test_the_gate_requires_the_servers() -> None:
+    assert "export RPSYNC_TEST_REQUIRE=mysql,sshd\n" in (ROOT / ".ci/run").read_text()
 
 
 # The database of a test process ---------------------------------------------------------------------------------------

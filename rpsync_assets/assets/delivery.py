@@ -6,8 +6,10 @@ delivery is allowed (the asset's guards), how bytes travel (``resources/sftp``).
 0. One run delivers for a store at a time: a lock that ends with its process, however that ends.
 1. The copies are kept, and the deliveries are taken in the state database: a unique row each, so a twin on another
    machine stops here.
-2. Each file that is not known to be delivered is looked for on the server: in the folder, ``archive/`` and ``error/``.
-   If it is there, an earlier run sent it and died before writing that down; else it is sent, temp name then rename.
+2. Each file that is not known to be delivered is looked for on the server, in the folder, ``archive/`` and ``error/``,
+   and in the OMS's import log: archives are emptied. If it is there, an earlier run sent it and died, or lost the
+   connection, before it could write that down; else it is sent, temp name then rename. Nothing is sent while the OMS
+   cannot be asked.
 3. The delivery is marked.
 """
 
@@ -22,6 +24,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp, SftpSession
 from rpsync_assets.resources.state import Delivery, Kind, State
@@ -79,6 +82,7 @@ class Courier:
     sftp: Sftp
     state: State
     outbox: Outbox
+    oms: Oms
     context: dg.AssetExecutionContext
 
     def deliver(self, shipment: Shipment, *, before_sending: Callable[[SftpSession], None]) -> Sent:
@@ -167,15 +171,21 @@ class Courier:
             content = self.outbox.read(delivery.business_date, delivery.product_store, delivery.file_name)
             session.upload(delivery.folder, delivery.file_name, content)
         else:
-            _log.info("%s lies in %s already: an earlier run sent it", delivery.file_name, there)
+            _log.info("%s stands in %s already: an earlier run sent it", delivery.file_name, there)
         self.state.mark_delivered(delivery, datetime.now(UTC))
         return there is None
 
-    @staticmethod
-    def _place(session: SftpSession, delivery: Delivery) -> str | None:
-        """Where a delivered file lies on the server: in the folder, or where the OMS moved it."""
+    def _place(self, session: SftpSession, delivery: Delivery) -> str | None:
+        """Where a delivered file stands: in the folder, where the OMS moved it, or in the OMS's import log.
+
+        In the order in which it travels, so that it cannot slip past while we look.
+        """
         places = (delivery.folder, f"{delivery.folder}/archive", f"{delivery.folder}/error")
-        return next((place for place in places if session.look(f"{place}/{delivery.file_name}")), None)
+        place = next((place for place in places if session.look(f"{place}/{delivery.file_name}")), None)
+        if place is None:
+            with self.oms.read() as reader:
+                place = "the OMS's import log" if self.oms.knows_of(reader, delivery) else None
+        return place
 
 
 def _leave_to_other_machine(pending: Sequence[Delivery]) -> None:

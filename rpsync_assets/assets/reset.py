@@ -170,7 +170,7 @@ def filtered_reset_parts(
         folder=sftp.reset_inventory,
         parcels=parcels,
     )
-    sent = Courier(sftp, state, outbox, context).deliver(
+    sent = Courier(sftp, state, outbox, oms, context).deliver(
         shipment, before_sending=lambda session: _refuse_overtaking(shipment, state, oms, sftp, session)
     )
     table = pl.DataFrame(

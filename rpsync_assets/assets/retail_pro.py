@@ -5,7 +5,7 @@ Belongs here: choosing, landing and believing the day's file. Does not: what is 
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, Header, read_header
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
-from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession
+from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings, StoreSettings
 
@@ -99,7 +99,7 @@ def raw_reset_file(
         known = _landed_before(tables, slot, file, path)
         if known is None:
             _wait_until_still(session, file, sftp.settle_seconds)
-            arrival = _land(session, file, landing, path, store)
+            arrival = _land(sftp, file, landing, path, store)
             rows, sha256, packing = arrival.lines - 1, arrival.sha256, arrival.packing
         else:
             _log.info("%s lies here already, %d bytes: not fetched again", file.name, file.size)
@@ -172,14 +172,14 @@ def _wait_until_still(session: SftpSession, file: RemoteFile, seconds: float) ->
         )
 
 
-def _land(session: SftpSession, file: RemoteFile, landing: Landing, path: Path, store: StoreSettings) -> Arrival:
+def _land(sftp: Sftp, file: RemoteFile, landing: Landing, path: Path, store: StoreSettings) -> Arrival:
     """Fetch the file and believe it only if it is whole and has the columns; otherwise nothing lands."""
     if file.size == 0:
         raise BadFileError(
             f"{file.path} has zero bytes", "An empty file never means that all stock is gone. " + ASK_AGAIN
         )
     with landing.receive(path, store.encoding) as arrival:
-        session.download(file, arrival, _progress(file))
+        sftp.download(file, arrival, telling(file.name))
         if arrival.size != file.size:
             raise NotYetError(
                 f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
@@ -192,18 +192,3 @@ def _land(session: SftpSession, file: RemoteFile, landing: Landing, path: Path, 
                 f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
             )
     return arrival
-
-
-def _progress(file: RemoteFile) -> Callable[[int, int], None]:
-    """Say how far a long download is, every ten percent or two seconds, whichever is rarer."""
-    told_at, told_percent = datetime.now(UTC), 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told_at, told_percent
-        percent = 100 * done // total if total else 100
-        now = datetime.now(UTC)
-        if percent >= told_percent + 10 and (now - told_at).total_seconds() >= 2:
-            told_at, told_percent = now, percent
-            _log.info("%s: %d%% of %.0f MB", file.name, percent, total / 1e6)
-
-    return tell

@@ -89,7 +89,7 @@ def variance_file(
     """
     slot = Slot.of(context)
     snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
-    courier = Courier(sftp, state, outbox, context)
+    courier = Courier(sftp, state, outbox, oms, context)
     for earlier in courier.went_out(slot, "variance"):
         # A run that died after sending could not write down that these rows have had their variance.
         state.settle(slot.store, slot.day, earlier.generation, taken_at=earlier.taken_at)

@@ -64,6 +64,10 @@ class HotWaxOms(Oms):
             return super().import_of(reader, delivery)
         return self._by_folders(delivery)
 
+    def knows_of(self, reader: OmsReader, delivery: Delivery) -> bool:
+        """What the import log says; without one the folders say all there is, and those are looked at anyway."""
+        return self.import_log and super().knows_of(reader, delivery)
+
     def _by_folders(self, delivery: Delivery) -> ImportLog:
         with self.sftp.session() as session:
             archived = session.look(f"{delivery.folder}/archive/{delivery.file_name}")
@@ -211,9 +215,9 @@ class HotWaxOms(Oms):
         sink = io.BytesIO()
         with self.sftp.session() as session:
             file = session.look(path)
-            if file is None:
-                return pl.DataFrame(schema=_FAILED_SCHEMA)
-            session.download(file, sink, lambda _done, _all: None)
+        if file is None:
+            return pl.DataFrame(schema=_FAILED_SCHEMA)
+        self.sftp.download(file, sink, lambda _done, _all: None)
         frame = pl.read_csv(io.BytesIO(sink.getvalue()), infer_schema=False)
         names = {column.replace("_", "").replace(" ", "").casefold(): column for column in frame.columns}
         return frame.select(

@@ -97,6 +97,10 @@ class Oms(ABC):
             )
         return log
 
+    def knows_of(self, reader: OmsReader, delivery: Delivery) -> bool:
+        """Whether the import log names a file, whatever became of it: then it was delivered."""
+        return bool(reader.import_logs(delivery.file_name))
+
     def was_refused(self, reader: OmsReader, delivery: Delivery) -> bool:
         """Whether the OMS gave a whole file up."""
         try:
@@ -112,8 +116,7 @@ class Oms(ABC):
         try:
             self.import_of(reader, delivery)
         except NotYetError:
-            known = bool(reader.import_logs(delivery.file_name))
-            return known or datetime.now(UTC) - delivery.taken_at < QUEUE_PATIENCE
+            return self.knows_of(reader, delivery) or datetime.now(UTC) - delivery.taken_at < QUEUE_PATIENCE
         except PermanentError:
             return False
         return False

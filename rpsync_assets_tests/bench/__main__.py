@@ -3,7 +3,7 @@
 The filters take turns, each in a fresh process, so that a slow moment of the machine falls on all of them; the median
 of the rounds counts. The day's seconds come from one day of one store through a real Dagster instance, beside an empty
 graph of as many steps. Imports and the Update Inventory API have a bare peer each, on the same database; a publication
-has what Shopify's bucket allows.
+has what Shopify's bucket allows, a download has OpenSSH's own client.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from rpsync_assets.sandbox.environment import Environment, running
 from rpsync_assets.sandbox.sizes import size_named
 from rpsync_assets.sandbox.stores import choose
 from rpsync_assets.settings import load_settings
-from rpsync_assets_tests.bench import api, imports, publication
+from rpsync_assets_tests.bench import api, imports, publication, transfer
 from rpsync_assets_tests.bench.filters import TOOLS
 
 MOST_TIMES_POLARS = 1.5
@@ -40,7 +40,8 @@ LONGEST_WAIT_OF_A_SALE = 1.0
 LEAST_TIMES_BARE_HANDLER = 0.6
 MOST_TIMES_FLOOR = 1.1
 MOST_THROTTLED = 0.01
-PARTS = ("filter", "day", "import", "api", "publication")
+MOST_TIMES_OPENSSH = 2.5
+PARTS = ("filter", "day", "import", "api", "publication", "transfer")
 ROOM = {
     "transfer": ("raw_reset_file", "filtered_reset_parts", "variance_file"),
     "filter": ("filtered_reset",),
@@ -72,6 +73,9 @@ def main() -> int:
         if "publication" in asked.only:
             console.print(f"a publication of {publication.ITEMS:,} items ...")
             result["publication"] = publication.measure(folder)
+        if "transfer" in asked.only:
+            console.print(f"a download of {transfer.BYTES:,} bytes ...")
+            result["transfer"] = transfer.measure(folder, asked.rounds)
     asked.json.write_text(json.dumps(result, indent=2), "utf-8")
     limits = _limits(result)
     _show(console, result, limits)
@@ -113,6 +117,11 @@ def _limits(result: dict[str, Any]) -> list[tuple[str, bool]]:
             (f"publication: at most {MOST_TIMES_FLOOR} x Shopify's limit: {times} x", times <= MOST_TIMES_FLOOR),
             (f"publication: under {MOST_THROTTLED:.0%} throttled: {throttled:.2%}", throttled < MOST_THROTTLED),
         ]
+    if moved := result.get("transfer"):
+        times = moved["times_openssh"]
+        limits.append(
+            (f"transfer: at most {MOST_TIMES_OPENSSH} x OpenSSH's sftp: {times} x", times <= MOST_TIMES_OPENSSH)
+        )
     return limits
 
 
@@ -237,6 +246,12 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
         ]
         title = f"full publication of {published['items']:,} items that all differ"
         console.print(_table(title, ("what", "seconds of Shopify's clock", "calls"), rows))
+    if moved := result.get("transfer"):
+        rows = [
+            (client, f"{moved['median_seconds'][client]:.3f}", f"{speed}")
+            for client, speed in moved["megabytes_a_second"].items()
+        ]
+        console.print(_table(f"download of {moved['bytes']:,} bytes from sshd", ("client", "seconds", "MB/s"), rows))
     for promise, holds in limits:
         console.print(f"{'✔' if holds else '✘'} {promise}")
 

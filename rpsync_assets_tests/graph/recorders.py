@@ -39,14 +39,14 @@ class _GrowingSession(_Wrapped):
         super().__init__(session)
         self._grow = grow
 
-    def download(self, file: RemoteFile, sink: Sink, on_bytes: Callable[[int, int], None]) -> None:
+    def download(self, file: RemoteFile, sink: Sink, on_bytes: Callable[[int, int], None], start: int = 0) -> None:
         def told(done: int, total: int) -> None:
             while self._grow:
                 with self._grow.pop().open("ab") as handle:
                     handle.write(b"101,075678164125,ALU,Shoe,1\n")
             on_bytes(done, total)
 
-        self._session.download(file, sink, told)
+        self._session.download(file, sink, told, start)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """The machine stops in the middle of a delivery: the next run sends nothing twice and ends like the undisturbed one."""
 
+from dataclasses import replace
+
 import pytest
 
 from rpsync_assets_tests.graph.recorders import DyingSftp, DyingState
@@ -49,3 +51,26 @@ def test_what_was_taken_is_sent_even_if_the_world_has_moved_on(example: TinyWorl
     assert (ran.failures, ran.red) == ({}, [])
     assert example.content("inventory-variance", VARIANCE) == DAY_OF_A_AND_B
     assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (3, 5)}
+
+
+def test_a_file_that_only_the_import_log_remembers_is_not_sent_again(example: TinyWorld, counts: Rows):
+    """The connection broke as the reset was renamed; the OMS imported it, and somebody emptied its archive since."""
+    example.file(counts)
+    assert not example.run(state=DyingState(example.settings().state_database_url, "mark reset")).success
+    example.poll()
+    (example.server / "hotwax/reset-inventory" / RESET).unlink()
+    watching = DyingSftp.like(example.defs().resources["sftp"])
+    ran = example.run(sftp=watching)
+    assert (ran.failures, ran.red) == ({}, [])
+    assert watching.uploads == ["variance_US_20260310_g1.csv"]
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+
+
+def test_nothing_is_sent_while_the_import_log_cannot_be_asked(example: TinyWorld, counts: Rows):
+    example.file(counts)
+    assert not example.run(state=DyingState(example.settings().state_database_url, "mark reset")).success
+    (example.server / "hotwax/reset-inventory/reset_US_20260310_g1_1of1.csv").unlink()
+    watching = DyingSftp.like(example.defs().resources["sftp"])
+    away = replace(example.defs().resources["oms"], database_url="sqlite:////nowhere/oms.sqlite")
+    assert "OMS" in example.run("filtered_reset_parts", sftp=watching, oms=away).failure
+    assert watching.uploads == []
