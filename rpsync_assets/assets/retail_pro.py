@@ -20,7 +20,8 @@ from rpsync_assets.core import guards
 from rpsync_assets.core.arrival import choose
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.errors import BadFileError, NotYetError
-from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, Header, read_header
+from rpsync_assets.core.header import ColumnMap, Header, read_header
+from rpsync_assets.core.lines import ASK_AGAIN
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
 from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
@@ -100,7 +101,8 @@ def raw_reset_file(
         if known is None:
             _wait_until_still(session, file, sftp.settle_seconds)
             arrival = _land(sftp, file, landing, path, store)
-            rows, sha256, packing = arrival.lines - 1, arrival.sha256, arrival.packing
+            packing = arrival.packing
+            rows, sha256 = arrival.lines - header_of(path, packing, store).lines, arrival.sha256
         else:
             _log.info("%s lies here already, %d bytes: not fetched again", file.name, file.size)
             rows, sha256, packing = known
@@ -184,11 +186,17 @@ def _land(sftp: Sftp, file: RemoteFile, landing: Landing, path: Path, store: Sto
             raise NotYetError(
                 f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
             )
-        arrival.finish()
-        header_of(Path(arrival.handle.name), arrival.packing, store)
-        if arrival.last_byte != b"\n" and store.final_line_end:
-            raise BadFileError(
-                f"{file.name} does not end with a line end: its last line was cut",
-                f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
-            )
+        believe(arrival, file.name, store)
     return arrival
+
+
+def believe(arrival: Arrival, name: str, store: StoreSettings) -> Header:
+    """The header of a file that arrived whole; refuses one that is cut or has not the columns."""
+    arrival.finish()
+    header = header_of(Path(arrival.handle.name), arrival.packing, store)
+    if arrival.last_byte != b"\n" and store.final_line_end:
+        raise BadFileError(
+            f"{name} does not end with a line end: its last line was cut",
+            f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
+        )
+    return header

@@ -17,7 +17,7 @@ EVENING_BELONGS_TO_NEXT_DAY = 20
 """From this store-local hour on, a snapshot serves the next business date."""
 
 SNAPSHOT_FORMAT = "%Y%m%dT%H%M%S"
-DEFAULT_FILE_PATTERN = r"reset_{store}_(?P<snapshot>\d{8}T\d{6})\.csv"
+DEFAULT_FILE_PATTERN = r"reset_{store}_(?P<snapshot>\d{8}T\d{6})\.csv(\.gz)?"
 
 
 @dataclass(frozen=True)

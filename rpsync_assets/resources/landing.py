@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
 from rpsync_assets.core.errors import BadFileError, SetupError
-from rpsync_assets.core.reader import ASK_AGAIN, Block, count_lines, cut_block
+from rpsync_assets.core.header import header_end, old_mac
+from rpsync_assets.core.lines import ASK_AGAIN, Block, count_lines, cut_block
 from rpsync_assets.resources.private import promoted
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -57,7 +58,8 @@ class Arrival:
             ) from error
         self._digest.update(data)
         self.size += len(data)
-        self._look_at(self._unpacking.feed(data))
+        for text in self._unpacking.feed(data):
+            self._look_at(text)
         return len(data)
 
     def finish(self) -> None:
@@ -66,7 +68,8 @@ class Arrival:
         Raises:
             BadFileError: as text they are cut or damaged.
         """
-        self._look_at(self._unpacking.finish())
+        for text in self._unpacking.finish():
+            self._look_at(text)
         self.handle.flush()
 
     def _look_at(self, text: bytes) -> None:
@@ -112,20 +115,19 @@ def checksum(path: Path) -> str | None:
 
 
 def first_line(path: Path, packing: Packing = Packing()) -> bytes:  # noqa: B008  frozen
-    """The header line with its line end, in UTF-8."""
-    if packing.plain:
-        with path.open("rb") as handle:
-            line = handle.readline(BLOCK_BYTES)
-    else:
-        text = b""
-        for piece in _text(path, packing):
-            text += piece
-            if b"\n" in piece or len(text) >= BLOCK_BYTES:
-                break
-        line = text[: text.find(b"\n") + 1] or text[:BLOCK_BYTES]
-    if not line.endswith(b"\n") and len(line) == BLOCK_BYTES:
-        raise BadFileError(f"{path.name} has no line end in its first {BLOCK_BYTES} bytes", "Is it a CSV? " + ASK_AGAIN)
-    return line
+    """The header with its line end, in UTF-8; what says nothing and stands before it (``header_end``) included."""
+    text = b""
+    for piece in _text(path, packing):
+        text += piece
+        if end := header_end(text):
+            return text[:end]
+        if len(text) >= BLOCK_BYTES:
+            if b"\r" in text and b"\n" not in text:
+                raise old_mac()
+            raise BadFileError(
+                f"{path.name} has no line end in its first {BLOCK_BYTES} bytes", "Is it a CSV? " + ASK_AGAIN
+            )
+    return text
 
 
 def blocks(
