@@ -21,10 +21,11 @@ from rpsync_assets.core import guards
 from rpsync_assets.core.errors import HeldError, NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
 from rpsync_assets.core.parts import split, to_csv
+from rpsync_assets.core.rejected import to_spreadsheet, with_raw_text
 from rpsync_assets.core.reset import REASONS, Accounting, Rules, known_facilities
 from rpsync_assets.core.stream import filter_blocks
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.landing import blocks, first_line
+from rpsync_assets.resources.landing import blocks, first_line, raw_lines
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp, SftpSession
@@ -70,11 +71,12 @@ def filtered_reset(
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
     tables: dg.ResourceParam[Tables],
+    rejections: dg.ResourceParam[Outbox],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The rows to apply: counts of active products at the store's facilities, as of the file's snapshot.
 
-    Every other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` with
-    line number, text and reason, and ``reset_row_accounting`` adds up to the row.
+    Every other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` and in
+    a CSV with line number, raw text and reason, and ``reset_row_accounting`` adds up to the row.
     """
     slot = Slot.of(context)
     raw = raw_reset_file.row(0, named=True)
@@ -84,9 +86,10 @@ def filtered_reset(
     if not path.exists():
         raise NotYetError(f"The landed file {path.name} is gone", "Materialize raw_reset_file again")
     its, packing = settings.store(slot.store), packing_of(raw)
+    header, start = header_of(path, packing, its), len(first_line(path, packing))
     outcome = filter_blocks(
-        blocks(path, start=len(first_line(path, packing)), packing=packing),
-        header=header_of(path, packing, its),
+        blocks(path, start=start, packing=packing),
+        header=header,
         active=active_products,
         facilities=facilities,
         snapshot_at=raw["snapshot_at"],
@@ -95,7 +98,12 @@ def filtered_reset(
     )
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    tables.write(REJECTED, str(slot.key), outcome.rejected)
+    raw_texts = raw_lines(
+        blocks(path, start=start, packing=packing), outcome.rejected["line_number"], first_line=header.lines + 1
+    )
+    rejected, spreadsheet = with_raw_text(outcome.rejected, raw_texts), f"rejected_{slot.store}_{slot.day:%Y%m%d}.csv"
+    tables.write(REJECTED, str(slot.key), rejected)
+    rejections.keep(slot.day, slot.store, spreadsheet, to_spreadsheet(rejected))
     tables.write(ACCOUNTING, str(slot.key), accounting_table(accounting, lines=raw["rows"]))
     return dg.MaterializeResult(
         value=outcome.kept,
@@ -107,6 +115,7 @@ def filtered_reset(
             "rejected": sum(accounting.rejected.values()),
             "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
             **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
+            "rejected rows": dg.MetadataValue.path(str(rejections.path(slot.day, slot.store, spreadsheet))),
             "decimal mark": outcome.decimal_mark or "not told by the file",
             "store codes of two facilities": ", ".join(shared_codes) or "none",
         },

@@ -5,7 +5,7 @@ Belongs here: bytes on our disk. Does not: SFTP (``resources/sftp``), what the b
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,11 +15,16 @@ from typing import BinaryIO
 from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
 from rpsync_assets.core.errors import BadFileError, SetupError
 from rpsync_assets.core.header import header_end, old_mac
-from rpsync_assets.core.lines import ASK_AGAIN, Block, count_lines, cut_block
+from rpsync_assets.core.lines import ASK_AGAIN, Block, count_lines, cut_block, records
 from rpsync_assets.resources.private import promoted
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """Measured on 2 cores: smaller blocks cost time, larger ones memory."""
+
+MOST_RAW_LINES = 100_000
+"""So many rejected lines are shown as they stood in the file; of more, the landed file has the rest."""
+
+MOST_RAW_CHARACTERS = 2_000
 
 
 @dataclass
@@ -149,6 +154,31 @@ def blocks(
         BadFileError: a line (or a quoted field that never closes) longer than a block.
     """
     return _plain_blocks(path, start, size) if packing.plain else _unpacked_blocks(path, start, size, packing)
+
+
+def raw_lines(whole_lines: Iterable[Block], numbers: Iterable[int], *, first_line: int) -> dict[int, str]:
+    """Some lines of a file as they stand there: the first ``MOST_RAW_LINES``, each cut at ``MOST_RAW_CHARACTERS``.
+
+    Args:
+        whole_lines: the file's blocks.
+        numbers: of the lines.
+        first_line: the number of the first block's first line.
+
+    Returns:
+        Line number -> text without its line end.
+    """
+    wanted = sorted(numbers)[:MOST_RAW_LINES]
+    found: dict[int, str] = {}
+    for block in whole_lines:
+        if len(found) == len(wanted):
+            break
+        after = first_line + count_lines(block.data)[0]
+        if wanted[len(found)] < after:
+            lines = records(block.data)
+            while len(found) < len(wanted) and (number := wanted[len(found)]) < after:
+                found[number] = lines[number - first_line].decode(errors="replace").rstrip("\r")[:MOST_RAW_CHARACTERS]
+        first_line = after
+    return found
 
 
 def _unpacked_blocks(path: Path, start: int, size: int, packing: Packing) -> Iterator[Block]:
