@@ -58,7 +58,7 @@ class Header:
         return self.store_code, self.upc, self.quantity
 
 
-_NO_HEADER_YET = re.compile(rb'(?:\xef\xbb\xbf)*[^\S\n]*(?:"?sep=([\t!#-/:-@\[-`{-~])"?[^\S\n]*)?\n', re.IGNORECASE)
+_NO_HEADER_YET = re.compile(rb'(?:\xef\xbb\xbf)*[^\S\n]*(?:("?)sep=([\t!#-/:-@\[-`{-~])\1[^\S\n]*)?\n', re.IGNORECASE)
 """Before the header, a blank line and Excel's ``sep=;`` say nothing that is lost."""
 
 
@@ -90,7 +90,7 @@ def read_header(text: bytes, columns: ColumnMap, separator: str | None = None) -
     """
     lines = 1
     while before := _NO_HEADER_YET.match(text):
-        separator = separator or (before[1] or b"").decode(errors="replace") or None
+        separator = separator or (before[2] or b"").decode(errors="replace") or None
         text, lines = text[before.end() :], lines + 1
     try:
         line = text.decode().lstrip("\ufeff").rstrip("\r\n")

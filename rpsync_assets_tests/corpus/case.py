@@ -19,7 +19,7 @@ from rpsync_assets.core.header import Header
 from rpsync_assets.core.parts import COLUMNS, split, to_csv
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.stream import filter_blocks
-from rpsync_assets.resources.landing import BLOCK_BYTES, Arrival, Landing, blocks, first_line
+from rpsync_assets.resources.landing import BLOCK_BYTES, Arrival, Landing, blocks, first_line, raw_lines
 from rpsync_assets.settings import StoreSettings
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 
@@ -138,8 +138,9 @@ def read(folder: Path, content: bytes, block: int = BLOCK_BYTES, piece: int = 32
     path = folder / "reset_US_20260310T070000.csv"
     with landed(path, content, settings, piece) as (arrival, header):
         packing = arrival.packing
+        start = len(first_line(path, packing))
         filtered = filter_blocks(
-            blocks(path, start=len(first_line(path, packing)), size=block, packing=packing),
+            blocks(path, start=start, size=block, packing=packing),
             header=header,
             active=ACTIVE,
             facilities=FACILITIES,
@@ -150,6 +151,13 @@ def read(folder: Path, content: bytes, block: int = BLOCK_BYTES, piece: int = 32
     assert accounting.accounted == accounting.read == arrival.lines - header.lines
     assert filtered.kept.height == accounting.kept
     assert filtered.rejected.height == sum(accounting.rejected.values())
+    numbers = filtered.rejected["line_number"]
+    raw = raw_lines(blocks(path, start=start, size=block, packing=packing), numbers, first_line=header.lines + 1)
+    assert list(raw) == numbers.to_list()
+    for line, upc, quantity in filtered.rejected.select("line_number", "upc_text", "quantity_text").iter_rows():
+        written = raw[line].replace('""', '"')
+        assert upc in written
+        assert quantity.rstrip("\r") in written
     return Read(arrival, header, filtered, [to_csv(part) for part in split(filtered.kept)])
 
 
