@@ -8,7 +8,8 @@ import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.metadata import as_markdown
-from rpsync_assets.assets.reset import ACCOUNTING, REJECTED
+from rpsync_assets.assets.rejected import REJECTED
+from rpsync_assets.assets.reset import ACCOUNTING
 from rpsync_assets.assets.verdicts import check_result
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError
@@ -94,7 +95,7 @@ def _differences(reader: OmsReader, accepted: pl.DataFrame, store: str, told: To
 
 _GAPS = f"""
 WITH stored AS (
-  SELECT 'kept' AS fate, count(*) AS rows FROM filtered_reset
+  SELECT CASE WHEN owed THEN 'owed' ELSE 'kept' END AS fate, count(*) AS rows FROM filtered_reset GROUP BY ALL
   UNION ALL SELECT 'rejected: ' || reason, count(*) FROM {REJECTED} GROUP BY reason
 ), told AS (
   SELECT fate, rows FROM {ACCOUNTING} WHERE fate NOT IN ('lines', 'inactive')

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from rpsync_assets.assets.retail_pro import believe
+from rpsync_assets.assets.arriving import believe
 from rpsync_assets.core.active import compile_active
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.core.header import Header
