@@ -3,6 +3,7 @@
 Belongs here: gathering older rows and what became of them. Does not: which of them are owed (``core/owed``).
 """
 
+import logging
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import polars as pl
 
 from rpsync_assets.assets.arriving import header_of, landed_files, packing_of
 from rpsync_assets.core.arrival import chain, understood
-from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, owed_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.stream import filter_blocks
@@ -20,6 +21,8 @@ from rpsync_assets.resources.landing import blocks, first_line
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
+
+_log = logging.getLogger(__name__)
 
 OWED = "owed_keys"
 """A table beside ``filtered_reset``: the owed rows, with the file each comes from and why it is owed."""
@@ -59,18 +62,28 @@ def owed_today(
     facilities: pl.DataFrame,
     tables: Tables,
     state: State,
-) -> pl.DataFrame:
-    """``core.owed.OWED_SCHEMA`` of a day whose own rows are ``kept``."""
-    earlier = [
-        _earlier_rows(older, filter_landed(older, store, active, facilities).kept, slot.store, tables, state)
-        for older in _chain(raw, slot, store, tables)
-    ]
-    return owed_rows(
+) -> tuple[pl.DataFrame, list[str]]:
+    """``core.owed.OWED_SCHEMA`` of a day whose own rows are ``kept``, and the older files that cannot be read.
+
+    A file that was refused on its own day, or whose columns the settings call otherwise by now, holds no later day up.
+    """
+    earlier: list[pl.DataFrame] = []
+    unreadable: list[str] = []
+    for older in _chain(raw, slot, store, tables):
+        try:
+            rows = filter_landed(older, store, active, facilities).kept
+        except (BadFileError, NotYetError) as error:
+            _log.warning("what %s may still owe is not known: %s", older["file_name"], error)
+            unreadable.append(older["file_name"])
+        else:
+            earlier.append(_earlier_rows(older, rows, slot.store, tables, state))
+    owed = owed_rows(
         kept,
         pl.concat(earlier) if earlier else pl.DataFrame(schema=EARLIER_SCHEMA),
         state.newest_accepted(slot.store),
         _brought_along(raw, slot, tables),
     )
+    return owed, unreadable
 
 
 def _chain(raw: dict[str, Any], slot: Slot, store: StoreSettings, tables: Tables) -> list[dict[str, Any]]:

@@ -92,7 +92,7 @@ def filtered_reset(
     outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    owed = owed_today(
+    owed, unreadable = owed_today(
         outcome.kept,
         raw,
         slot=slot,
@@ -129,6 +129,7 @@ def filtered_reset(
             "rejected rows": dg.MetadataValue.path(str(spreadsheet)),
             **counted("owed", {why: owed.filter(pl.col("why") == why).height for why in WHY}),
             **({} if oms.ledger or owed.is_empty() else {"owed keys": "not delivered: [oms] ledger is off"}),
+            "older files that cannot be read": ", ".join(unreadable) or "none",
             "decimal mark": outcome.decimal_mark or "not told by the file",
             "products listed since the list was made": active.height - active_products.height,
             "store codes of two facilities": ", ".join(shared_codes) or "none",

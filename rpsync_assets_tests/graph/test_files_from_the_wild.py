@@ -2,41 +2,31 @@
 
 import ast
 import stat
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
-import dagster as dg
 import polars as pl
 import pytest
 
-from rpsync_assets.sandbox.sftp_server import SftpEndpoint
+from rpsync_assets.settings import ColumnNames
 from rpsync_assets_tests.corpus.case import Case, Refused, Shipped, store_settings
 from rpsync_assets_tests.corpus.cases import CASES
 from rpsync_assets_tests.graph.test_bad_input import with_store
-from rpsync_assets_tests.graph.tiny_world import TinyWorld
+from rpsync_assets_tests.graph.tiny_world import MORNING, TinyWorld
 
-FIRST_DAY = date(2026, 2, 1)
 UNTIL_DELIVERY = ("raw_reset_file", "active_products", "filtered_reset", "filtered_reset_parts")
 CHOSEN = (
-    "a usual file",
-    "utf-8 with its mark",
     "utf-16 without a mark, big-endian",
     "cp1252",
     "utf-8 in which one name was cut within a character",
     "gzip around cp1252, in small blocks",
     "Excel's sep= with its mark, and a rejected line has the number that it has in the file",
-    "separator tab",
     "a separator, quotes and line ends inside quotes",
     "a line number behind quoted line ends counts lines of the table",
-    "CRLF and LF mixed",
     "blank lines in the middle and at the end",
     "names of another language, as the settings say, in cp1252",
-    "the comma of one row tells that another's point groups",
     "the same key twice with another quantity, and once with the same",
-    "a number lost to an exponent does not stop the others",
     "a ZIP archive",
-    "gzip that was cut",
     "inch marks on two lines would make one of them",
     "a hole of zero bytes where lines were lost",
     "cut in a number, which reads 1 instead of 10",
@@ -44,26 +34,15 @@ CHOSEN = (
 BY_NAME = {case.name: case for case in CASES}
 
 
-@pytest.fixture(scope="module")
-def shop(sftp_server: tuple[Path, SftpEndpoint], tmp_path_factory: pytest.TempPathFactory) -> Iterator[TinyWorld]:
-    """One world, in which each case has a day of its own."""
-    root, endpoint = sftp_server
-    with dg.DagsterInstance.ephemeral() as instance:
-        tiny = TinyWorld(tmp_path_factory.mktemp("wild"), root, "wild", endpoint, instance)
-        tiny.oms.facility("MEX", "MÉX1")
-        yield tiny
-        tiny.close()
-
-
 @pytest.mark.parametrize("case", [BY_NAME[name] for name in CHOSEN], ids=CHOSEN)
-def test_a_file_from_the_wild_goes_through_the_graph_as_through_its_rooms(shop: TinyWorld, case: Case) -> None:
-    day = FIRST_DAY + timedelta(days=CHOSEN.index(case.name))
-    name = f"reset_US_{day:%Y%m%d}T070000.csv" + (".gz" if case.content.startswith(b"\x1f\x8b") else "")
-    (shop.incoming / name).write_bytes(case.content)
+def test_a_file_from_the_wild_goes_through_the_graph_as_through_its_rooms(world: TinyWorld, case: Case) -> None:
+    world.oms.facility("MEX", "MÉX1")
+    name = f"reset_US_{MORNING}.csv" + (".gz" if case.content.startswith(b"\x1f\x8b") else "")
+    (world.incoming / name).write_bytes(case.content)
     its = store_settings(**case.settings)
-    settings = with_store(shop, **{said: getattr(its, said) for said in case.settings})
-    ran = shop.run(*UNTIL_DELIVERY, day=day, settings=settings)
-    sent = shop.server / f"hotwax/reset-inventory/reset_US_{day:%Y%m%d}_g1_1of1.csv"
+    settings = with_store(world, **{said: getattr(its, said) for said in case.settings})
+    ran = world.run(*UNTIL_DELIVERY, settings=settings)
+    sent = world.server / "hotwax/reset-inventory/reset_US_20260310_g1_1of1.csv"
     if isinstance(case.outcome, Refused):
         assert len(ran.failures) == 1
         for word in case.outcome.words:
@@ -72,7 +51,7 @@ def test_a_file_from_the_wild_goes_through_the_graph_as_through_its_rooms(shop: 
         return
     assert ran.failures == {}
     delivered = pl.read_csv(sent, infer_schema=False).select("facilityId", "idValue", "availableQty")
-    rejected = shop.table("rejected_reset_rows", day)
+    rejected = world.table("rejected_reset_rows")
     raw, filtered = ran.metadata["raw_reset_file"], ran.metadata["filtered_reset"]
     assert (
         Shipped(
@@ -83,7 +62,7 @@ def test_a_file_from_the_wild_goes_through_the_graph_as_through_its_rooms(shop: 
         == case.outcome
     )
     # Raw bytes are kept as received, and what was found in them is told.
-    assert (shop.data / "landing" / str(day) / "US" / name).read_bytes() == case.content
+    assert (world.data / "landing" / "2026-03-10/US" / name).read_bytes() == case.content
     told = {
         "encoding": raw["encoding"],
         "compression": raw["compression"],
@@ -132,3 +111,19 @@ def test_the_mark_before_decimals_is_told(example: TinyWorld) -> None:
     assert example.run(*UNTIL_DELIVERY).metadata["filtered_reset"]["decimal mark"] == "."
     example.raw_file(b"store_code,upc,qty\n101,012345678905,7\n102,012345678905,6\n", "20260310T073000")
     assert example.run(*UNTIL_DELIVERY).metadata["filtered_reset"]["decimal mark"] == "not told by the file"
+
+
+@pytest.mark.parametrize("yesterday", ["Line 3 is torn", "the columns have other names"])
+def test_a_file_that_was_refused_yesterday_does_not_hold_today_up(example: TinyWorld, yesterday: str) -> None:
+    """It lies among the landed files, and today looks there for keys that are owed."""
+    rows = b"101,012345678905,7\n102,012345678905,7\n"
+    torn = b"store_code,upc,qty\n101,012345678905,7\n102\n"
+    renamed = b"tienda,upc,qty\n" + rows
+    example.raw_file(torn if "torn" in yesterday else renamed, "20260309T070000")
+    before = {} if "torn" in yesterday else {"columns": ColumnNames(store_code="tienda")}
+    example.run(*UNTIL_DELIVERY, day=date(2026, 3, 9), settings=with_store(example, **before))
+    example.raw_file(b"store_code,upc,qty\n" + rows)
+    ran = example.run(*UNTIL_DELIVERY)
+    assert ran.failures == {}
+    assert ran.metadata["filtered_reset"]["older files that cannot be read"] == "reset_US_20260309T070000.csv"
+    assert ran.metadata["filtered_reset"]["dagster/row_count"] == 2
