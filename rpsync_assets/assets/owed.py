@@ -3,6 +3,7 @@
 Belongs here: gathering older rows and what became of them. Does not: which of them are owed (``core/owed``).
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import polars as pl
 from rpsync_assets.assets.arriving import header_of, landed_files, packing_of
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import chain, understood
-from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, OWED_SCHEMA, owed_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
@@ -25,6 +26,8 @@ from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
+
+_log = logging.getLogger(__name__)
 
 OWED = "owed_keys"
 """A table beside ``filtered_reset``: the owed rows, with the file each comes from and why it is owed."""
@@ -70,23 +73,31 @@ class Lists:
     oms: Oms
 
 
-def owed_today(kept: pl.DataFrame, raw: Mapping[str, Any], lists: Lists) -> pl.DataFrame:
-    """``core.owed.OWED_SCHEMA`` of a day whose own rows are ``kept``.
+def owed_today(kept: pl.DataFrame, raw: Mapping[str, Any], lists: Lists) -> tuple[pl.DataFrame, list[str]]:
+    """``core.owed.OWED_SCHEMA`` of a day whose own rows are ``kept``, and the older files that cannot be read.
 
-    Rows of a day that its own numbers hold are listed as ``day_held``; they are owed once that day was released.
+    Rows of a day that its own numbers hold are listed as ``day_held``; they are owed once that day was released. A file
+    that was refused on its own day, or whose columns the settings call otherwise by now, holds no later day up.
     """
-    read = [_read_again(older, lists) for older in _chain(raw, lists)]
+    read: list[tuple[pl.DataFrame, bool]] = []
+    unreadable: list[str] = []
+    for older in _chain(raw, lists):
+        try:
+            read.append(_read_again(older, lists))
+        except (BadFileError, NotYetError) as error:
+            _log.warning("what %s may still owe is not known: %s", older["file_name"], error)
+            unreadable.append(older["file_name"])
     if not read:
-        return pl.DataFrame(schema=OWED_SCHEMA)
+        return pl.DataFrame(schema=OWED_SCHEMA), unreadable
     accepted = lists.state.newest_accepted(lists.slot.store)
     brought_along = _brought_along(raw, lists)
     good = [frame for frame, held in read if not held]
     doubtful = [frame.with_columns(why=pl.lit("day_held")) for frame, held in read if held]
     owed = owed_rows(kept, pl.concat(good), accepted, brought_along) if good else pl.DataFrame(schema=OWED_SCHEMA)
     if not doubtful:
-        return owed
+        return owed, unreadable
     waiting = owed_rows(kept, pl.concat(doubtful), accepted, brought_along).join(owed, on=KEY, how="anti")
-    return pl.concat([owed, waiting]).sort("facility_id", "upca")
+    return pl.concat([owed, waiting]).sort("facility_id", "upca"), unreadable
 
 
 def _read_again(older: dict[str, Any], lists: Lists) -> tuple[pl.DataFrame, bool]:

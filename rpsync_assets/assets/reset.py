@@ -17,6 +17,7 @@ from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.owed import OWED, RELEASED, Lists, filter_landed, owed_today
+from rpsync_assets.assets.rejected import REJECTED, keep_rejected
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards, reset_guards
@@ -58,7 +59,6 @@ FILTER_CHECKS = {
 """Shown where the rows are made, and again where they are delivered: the delivering asset calls the guards itself."""
 
 ACCOUNTING = "reset_row_accounting"
-REJECTED = "rejected_reset_rows"
 
 
 @asset(
@@ -74,12 +74,13 @@ def filtered_reset(
     oms: dg.ResourceParam[Oms],
     state: dg.ResourceParam[State],
     tables: dg.ResourceParam[Tables],
+    rejections: dg.ResourceParam[Outbox],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The rows to apply: counts of active products at the store's facilities, as of the file's snapshot.
 
     With them go the keys that are owed from earlier files, each as of its own snapshot: ``owed_keys`` tells why. Every
-    other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` with
-    line number, text and reason, and ``reset_row_accounting`` adds up to the row.
+    other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` and in a CSV
+    with line number, raw text and reason, and ``reset_row_accounting`` adds up to the row.
     """
     slot = Slot.of(context)
     raw = raw_reset_file.row(0, named=True)
@@ -92,8 +93,8 @@ def filtered_reset(
     outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    owed = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
-    tables.write(REJECTED, str(slot.key), outcome.rejected)
+    owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
+    spreadsheet = keep_rejected(outcome.rejected, raw, store, slot, tables, rejections)
     tables.write(OWED, str(slot.key), owed)
     # Without a ledger nobody can bring back what moved since an old count: such keys are told, not delivered.
     filtered = with_owed(outcome.kept, owed if oms.ledger else owed.clear(), file_name=raw["file_name"])
@@ -126,8 +127,10 @@ def filtered_reset(
             "rejected": sum(accounting.rejected.values()),
             "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
             **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
+            "rejected rows": dg.MetadataValue.path(str(spreadsheet)),
             **counted("owed", {why: owed.filter(pl.col("why") == why).height for why in WHY}),
             **({} if oms.ledger or owed.is_empty() else {"owed keys": "not delivered: [oms] ledger is off"}),
+            "older files that cannot be read": ", ".join(unreadable) or "none",
             "decimal mark": outcome.decimal_mark or "not told by the file",
             "products listed since the list was made": active.height - active_products.height,
             "store codes of two facilities": ", ".join(shared_codes) or "none",
