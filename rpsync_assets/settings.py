@@ -10,7 +10,7 @@ sandbox's (``sandbox/rpsync.toml`` in this package), so that the code location l
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -87,7 +87,20 @@ class StoreSettings(_Section):
     booked_by: Literal["order_completed", "fulfillment_history"] = "order_completed"
     # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    # The store's own wall clock; by then the day must be done, Shopify included, or it is late and somebody is told.
+    deadline: str = "05:00"
+    # HotWax has one queue for all imports: hours are usual, half a night is not.
+    import_patience_minutes: int = Field(default=240, ge=1)
     shopify: StoreShopifySettings = StoreShopifySettings()
+
+    @field_validator("deadline")
+    @classmethod
+    def _clock_time(cls, text: str) -> str:
+        try:
+            datetime.strptime(text, "%H:%M")  # noqa: DTZ007  a time of day, no moment
+        except ValueError as error:
+            raise ValueError(f"'{text}' is not a time of day such as 05:00") from error
+        return text
 
     @field_validator("time_zone")
     @classmethod
@@ -111,6 +124,11 @@ class StoreSettings(_Section):
     def zone(self) -> ZoneInfo:
         """The store's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def deadline_of(self, day: date) -> datetime:
+        """The moment by which a business date must be done."""
+        clock = datetime.strptime(self.deadline, "%H:%M").time()  # noqa: DTZ007  the zone is the store's
+        return datetime.combine(day, clock, self.zone)
 
     @property
     def told(self) -> Told:
@@ -150,6 +168,14 @@ class OmsSettings(_Section):
     reset_basis: Literal["qoh", "atp"] = "qoh"
 
 
+class RetrySettings(_Section):
+    """How often a step that met a server that was away, or somebody at work, is tried again inside its run."""
+
+    times: int = Field(default=3, ge=0, le=10)
+    # 20, 40, 80 seconds: a restart of a server passes; what lasts longer is the sensors' to try again.
+    first_wait_seconds: float = Field(default=20.0, ge=0)
+
+
 class Secrets(_Section):
     """What only the environment may hold."""
 
@@ -168,6 +194,7 @@ class Settings(_Section):
     stores: dict[str, StoreSettings]
     sftp: SftpSettings
     oms: OmsSettings = OmsSettings()
+    retries: RetrySettings = RetrySettings()
     secrets: Secrets = Secrets()
 
     @field_validator("stores")

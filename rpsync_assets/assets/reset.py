@@ -7,6 +7,7 @@ of exactly-once (``assets/delivery``).
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -15,8 +16,9 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
+from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
 from rpsync_assets.assets.retail_pro import header_of, packing_of
-from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
+from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import HeldError, NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
@@ -124,7 +126,8 @@ def filtered_reset(
 def filtered_reset_parts(
     context: dg.AssetExecutionContext,
     filtered_reset: pl.DataFrame,
-    config: ReleaseConfig,
+    config: DeliveryConfig,
+    settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
     sftp: dg.ResourceParam[Sftp],
     state: dg.ResourceParam[State],
@@ -170,9 +173,14 @@ def filtered_reset_parts(
         folder=sftp.reset_inventory,
         parcels=parcels,
     )
-    sent = Courier(sftp, state, outbox, oms, context).deliver(
-        shipment, before_sending=lambda session: _refuse_overtaking(shipment, state, oms, sftp, session)
-    )
+    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
+
+    def before_sending(session: SftpSession) -> None:
+        zone = settings.store(slot.store).zone
+        refuse_again(slot, delivered, now=datetime.now(UTC), zone=zone, replay=config.replay)
+        _refuse_overtaking(shipment, state, oms, sftp, session)
+
+    sent = Courier(sftp, state, outbox, oms, context).deliver(shipment, before_sending=before_sending)
     table = pl.DataFrame(
         [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
     )
@@ -187,6 +195,7 @@ def filtered_reset_parts(
             "parts": table.height,
             "outcome": sent.outcome,
             **({"released because": config.release} if config.release else {}),
+            **({"replayed because": config.replay} if config.replay else {}),
         },
     )
 

@@ -19,7 +19,7 @@ from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.arrival import choose
 from rpsync_assets.core.encoding import Packing
-from rpsync_assets.core.errors import BadFileError, NotYetError
+from rpsync_assets.core.errors import BadFileError, BusyError, NotYetError
 from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, Header, read_header
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
@@ -166,7 +166,7 @@ def _wait_until_still(session: SftpSession, file: RemoteFile, seconds: float) ->
     time.sleep(seconds)
     now = session.look(file.path)
     if now is None or (now.size, now.modified_at) != (file.size, file.modified_at):
-        raise NotYetError(
+        raise BusyError(
             f"{file.path} is still being written: {file.size} bytes, then {now.size if now else 'gone'}",
             "Wait until Retail Pro has finished; a rerun helps then",
         )
@@ -181,7 +181,7 @@ def _land(sftp: Sftp, file: RemoteFile, landing: Landing, path: Path, store: Sto
     with landing.receive(path, store.encoding) as arrival:
         sftp.download(file, arrival, telling(file.name))
         if arrival.size != file.size:
-            raise NotYetError(
+            raise BusyError(
                 f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
             )
         arrival.finish()
