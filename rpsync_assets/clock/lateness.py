@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+from dagster._core.event_api import PartitionKeyFilter
 
 from rpsync_assets.clock.progress import Progress
 from rpsync_assets.core.errors import NotYetError
@@ -91,7 +92,7 @@ def build_late_job(partitions: Partitions) -> dg.JobDefinition:
         progress, deadline = Progress(context.instance, slot), datetime.fromisoformat(config.deadline)
         for check in config.checks:
             if not progress.materialized_at(_SHOWN[check]):
-                report_late(context.instance, slot, check, config.waits_for, deadline, dg.AssetCheckSeverity.ERROR)
+                context.log_event(_not_done(slot, check, config.waits_for, deadline, dg.AssetCheckSeverity.ERROR))
         context.instance.add_run_tags(context.run_id, {RERUN_HELPS: "no", RUN_RETRIES: "false"})
         raise dg.Failure(
             description=f"{slot.day} of {slot.store} {config.limit}. It waits: {config.waits_for.rstrip('. ')}."
@@ -115,25 +116,30 @@ def build_late_job(partitions: Partitions) -> dg.JobDefinition:
     return job
 
 
-def report_late(
-    instance: dg.DagsterInstance,
-    slot: Slot,
-    check: str,
-    waits_for: str,
-    deadline: datetime,
-    severity: dg.AssetCheckSeverity,
-) -> None:
-    """Show on a check of a day that something has not happened."""
-    instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(_SHOWN[check]),
-            check_name=check,
-            passed=False,
-            severity=severity,
-            description=f"Not done: {waits_for.rstrip('. ')}. {FALLBACK}.",
-            metadata={"observed": "not done", "threshold": f"done by {deadline:%Y-%m-%d %H:%M %Z}"},
-            partition=str(slot.key),
+def warn(instance: dg.DagsterInstance, slot: Slot, waits_for: str, deadline: datetime) -> None:
+    """Show on the day that it has not begun, unless something was said of it before.
+
+    Dagster keeps one verdict per check and partition that no run gave.
+    """
+    key = dg.AssetCheckKey(dg.AssetKey(_SHOWN[DAY_ON_TIME]), DAY_ON_TIME)
+    of_day = PartitionKeyFilter(key=str(slot.key))
+    if not instance.event_log_storage.get_asset_check_execution_history(key, limit=1, partition_filter=of_day):
+        instance.report_runless_asset_event(
+            _not_done(slot, DAY_ON_TIME, waits_for, deadline, dg.AssetCheckSeverity.WARN)
         )
+
+
+def _not_done(
+    slot: Slot, check: str, waits_for: str, deadline: datetime, severity: dg.AssetCheckSeverity
+) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(_SHOWN[check]),
+        check_name=check,
+        passed=False,
+        severity=severity,
+        description=f"Not done: {waits_for.rstrip('. ')}. {FALLBACK}.",
+        metadata={"observed": "not done", "threshold": f"done by {deadline:%Y-%m-%d %H:%M %Z}"},
+        partition=str(slot.key),
     )
 
 

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 
 from rpsync_assets.clock.jobs import ACTIVE_PRODUCTS, RESET_DAY, RESET_DELIVERY, SHOPIFY_DELTAS
-from rpsync_assets.clock.lateness import DAY_ON_TIME, report_late
+from rpsync_assets.clock.lateness import warn
 from rpsync_assets.clock.progress import Progress
 from rpsync_assets.clock.sensors import sensor_name
 from rpsync_assets.partitions import Slot
@@ -49,7 +49,7 @@ def _day(settings: Settings, store: str) -> dg.ScheduleDefinition:
             return dg.RunRequest(partition_key=slot.key)
         waits_for = _missing(progress, store)
         deadline = settings.store(store).deadline_of(slot.day)
-        report_late(context.instance, slot, DAY_ON_TIME, waits_for, deadline, dg.AssetCheckSeverity.WARN)
+        warn(context.instance, slot, waits_for, deadline)
         return dg.SkipReason(f"{slot.key} has not begun: {waits_for}. It is late from {deadline:%H:%M} on")
 
     return dg.ScheduleDefinition(

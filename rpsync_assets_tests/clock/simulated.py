@@ -8,7 +8,8 @@ Runs are started by Dagster's run launcher and end before the clock goes on.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,11 +26,11 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from sqlalchemy import Engine, event
 
 from rpsync_assets.definitions import build_defs
 from rpsync_assets.partitions import Slot
 from rpsync_assets.settings import Settings
-from rpsync_assets_tests.graph.tiny_world import QUIET
 
 _LOADED: dict[str, dg.Definitions] = {}
 _log = logging.getLogger("simulated")
@@ -116,7 +117,7 @@ class Simulated:
         )
         steps = [event for event in self.instance.all_logs(runs[0].run_id) if event.is_dagster_event]
         found = [e.dagster_event.step_failure_data for e in steps if e.dagster_event and e.dagster_event.is_step_failure]
-        return "; ".join((one.user_failure_data and one.user_failure_data.description) or str(one.error) for one in found)
+        return "; ".join((one.user_failure_data and one.user_failure_data.description) or (one.error.to_string() if one.error else "") for one in found)
 
     def check(self, asset: str, name: str, slot: Slot) -> tuple[str, str] | None:
         """The newest evaluation of a check of a partition: ``passed``, ``WARN`` or ``ERROR``, and what it says."""
@@ -128,6 +129,11 @@ class Simulated:
             if evaluation is not None and str(evaluation.partition) == str(slot.key):
                 return ("passed" if evaluation.passed else evaluation.severity.value, evaluation.description or "")
         return None
+
+
+def _careless(connection: object, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @contextmanager
@@ -145,6 +151,9 @@ def simulated(settings: Settings, start: datetime, home: Path, **resources: obje
     coordinator = {"run_coordinator": {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}}
     home.mkdir()
     with ExitStack() as stack:
+        # Nothing of a simulation must survive a power cut.
+        event.listen(Engine, "connect", _careless)
+        stack.callback(event.remove, Engine, "connect", _careless)
         clock = stack.enter_context(time_machine.travel(start.astimezone(UTC), tick=False))
         instance = stack.enter_context(
             instance_for_test(
@@ -154,7 +163,3 @@ def simulated(settings: Settings, start: datetime, home: Path, **resources: obje
         workspace = stack.enter_context(create_test_daemon_workspace_context(target, instance))
         yield Simulated(instance, workspace, clock)
 
-
-def mornings(days: Iterable[datetime]) -> list[datetime]:
-    """Sorted, each once."""
-    return sorted(set(days))
