@@ -198,11 +198,11 @@ class Tick:
     def _late(self, slot: Slot, found: dg.RunRequest | Waiting | None) -> dg.RunRequest | None:
         """The run that says, red and once, that a day is not done by its deadline, or an import overdue."""
         deadline = self._its.deadline_of(slot.day)
-        if isinstance(found, Waiting) and found.overdue:
-            late = late_import(self._its, self.now, found.what)
-        elif found is not None and (self.memory.since or self.now) <= deadline <= self.now:
+        if found is not None and (self.memory.since or self.now) <= deadline <= self.now:
             waits_for = found.what if isinstance(found, Waiting) else "it starts only now"
             late = late_day(self._its, slot.day, waits_for)
+        elif isinstance(found, Waiting) and found.overdue:
+            late = late_import(self._its, self.now, found.what)
         else:
             return None
         return dg.RunRequest(

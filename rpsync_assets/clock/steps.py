@@ -114,28 +114,21 @@ class Gates:
         """
         slot = progress.slot
         replay = {"variance_file": {"replay": f"HotWax imported a reset of {slot.day} later"}} if is_past else {}
-        waiting = self._imported(slot, "reset", now)
-        if isinstance(waiting, Waiting):
-            return waiting
-        seen, imported_at = (
-            progress.metadata("reset_import").get("import log"),
-            progress.materialized_at("reset_import"),
-        )
-        if seen != waiting or progress.materialized_at("variance_file") < imported_at:
-            return Step(_key(slot, f"reset import {waiting}"), "variance_delivery", config=replay)
-        reset = waiting
-        waiting = self._imported(slot, "variance", now)
-        if isinstance(waiting, Waiting):
-            return waiting
-        seen, imported_at = (
-            progress.metadata("variance_import").get("import log"),
-            progress.materialized_at("variance_import"),
-        )
-        if seen == waiting and imported_at >= progress.materialized_at("variance_file"):
-            if is_past or progress.materialized_at("shopify_full_reset") >= imported_at:
-                return None
+        reset = self._imported(slot, "reset", now)
+        if isinstance(reset, Waiting):
+            return reset
+        if not _is_received(progress, "reset_import", reset, before="variance_file"):
+            return Step(_key(slot, f"reset import {reset}"), "variance_delivery", config=replay)
+        variance = self._imported(slot, "variance", now)
+        if isinstance(variance, Waiting):
+            return variance
+        made_at = progress.materialized_at("variance_file")
+        is_new = progress.materialized_at("variance_import") >= made_at
+        last = "variance_import" if is_past else "shopify_full_reset"
+        if is_new and _is_received(progress, "variance_import", variance, before=last):
+            return None
         receipt = ("variance_import",) if is_past else ()
-        return Step(_key(slot, f"variance import {waiting} of {reset}"), "shopify_reset", only=receipt)
+        return Step(_key(slot, f"variance import {variance} of {reset}"), "shopify_reset", only=receipt)
 
     def _imported(self, slot: Slot, kind: Kind, now: datetime) -> str | Waiting:
         """The ids of the finished imports of a day's files, or what is waited for."""
@@ -152,6 +145,12 @@ class Gates:
             return f"refused: {error.culprit}"
         except RpsyncError as error:
             return Waiting(str(error))
+
+
+def _is_received(progress: Progress, asset: str, imports: str, *, before: str) -> bool:
+    """Whether a receipt tells of these imports, and what comes after it was made since."""
+    told = progress.metadata(asset).get("import log") == imports
+    return told and progress.materialized_at(before) >= progress.materialized_at(asset)
 
 
 _LONGEST_KEY = 150

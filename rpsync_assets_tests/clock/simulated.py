@@ -12,20 +12,20 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import time_machine
+from dagster._core.events import DagsterEventType
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.remote_representation.external import RemoteRepository
 from dagster._core.test_utils import create_test_daemon_workspace_context, instance_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
-
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from sqlalchemy import Engine, event
 
 from rpsync_assets.definitions import build_defs
@@ -59,6 +59,12 @@ class Simulated:
     _iterations: dict = field(default_factory=dict)
 
     @property
+    def _repository(self) -> RemoteRepository:
+        (location,) = self.workspace.create_request_context().code_locations
+        (repository,) = location.get_repositories().values()
+        return repository
+
+    @property
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -80,14 +86,14 @@ class Simulated:
 
     def switch_on(self, *names: str) -> None:
         """Schedules and sensors, as somebody does in the UI."""
-        repository = next(iter(self.workspace.create_request_context().code_locations[0].get_repositories().values()))
+        repository = self._repository
         for name in names:
             if repository.has_sensor(name):
                 self.instance.start_sensor(repository.get_sensor(name))
             else:
                 self.instance.start_schedule(repository.get_schedule(name))
 
-    def runs(self, *, store: str | None = None, zone: ZoneInfo = ZoneInfo("UTC")) -> list[tuple[str, str, str, str]]:
+    def runs(self, *, store: str | None = None, zone: tzinfo = UTC) -> list[tuple[str, str, str, str]]:
         """Every run, the oldest first: when it started on the zone's wall clock, job, partition, how it ended."""
         records = sorted(self.instance.get_run_records(), key=lambda one: one.storage_id)
         return [
@@ -103,7 +109,7 @@ class Simulated:
 
     def says(self, name: str) -> str:
         """Why the newest tick of a sensor or schedule started nothing."""
-        repository = next(iter(self.workspace.create_request_context().code_locations[0].get_repositories().values()))
+        repository = self._repository
         one = repository.get_sensor(name) if repository.has_sensor(name) else repository.get_schedule(name)
         ticks = self.instance.get_ticks(one.get_remote_origin_id(), one.selector_id, limit=1)
         assert ticks, f"{name} never ticked"
@@ -112,12 +118,16 @@ class Simulated:
 
     def failure(self, job: str, partition: str) -> str:
         """What the newest failed run of a job said."""
-        runs = self.instance.get_runs(
-            dg.RunsFilter(job_name=job, tags={"dagster/partition": partition}, statuses=[dg.DagsterRunStatus.FAILURE])
+        failed = dg.RunsFilter(
+            job_name=job, tags={"dagster/partition": partition}, statuses=[dg.DagsterRunStatus.FAILURE]
         )
-        steps = [event for event in self.instance.all_logs(runs[0].run_id) if event.is_dagster_event]
-        found = [e.dagster_event.step_failure_data for e in steps if e.dagster_event and e.dagster_event.is_step_failure]
-        return "; ".join((one.user_failure_data and one.user_failure_data.description) or (one.error.to_string() if one.error else "") for one in found)
+        logs = self.instance.all_logs(self.instance.get_runs(failed, limit=1)[0].run_id, DagsterEventType.STEP_FAILURE)
+        found = [entry.dagster_event.step_failure_data for entry in logs if entry.dagster_event]
+        return "; ".join(
+            (one.user_failure_data and one.user_failure_data.description)
+            or (one.error.to_string() if one.error else "")
+            for one in found
+        )
 
     def check(self, asset: str, name: str, slot: Slot) -> tuple[str, str] | None:
         """The newest evaluation of a check of a partition: ``passed``, ``WARN`` or ``ERROR``, and what it says."""
@@ -162,4 +172,3 @@ def simulated(settings: Settings, start: datetime, home: Path, **resources: obje
         )
         workspace = stack.enter_context(create_test_daemon_workspace_context(target, instance))
         yield Simulated(instance, workspace, clock)
-
