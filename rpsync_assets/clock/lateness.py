@@ -106,8 +106,8 @@ def build_late_job(partitions: Partitions) -> dg.JobDefinition:
         name=LATE_JOB,
         partitions_def=partitions.day_x_store,
         executor_def=dg.in_process_executor,
-        # It needs none of our resources. Given them when it is assembled, it would make Dagster rebuild the sensors that
-        # name it, and warn of a parameter of its own.
+        # It needs none of our resources. Given them when it is assembled, it would make Dagster rebuild the sensors
+        # that name it, and warn of a parameter of its own.
         resource_defs={"io_manager": dg.mem_io_manager},
         description="Started by a store's sensor when a day is late: it fails, and says what the day waits for.",
     )

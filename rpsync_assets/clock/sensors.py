@@ -168,7 +168,7 @@ class Tick:
             return file
         day = progress.slot.day.isoformat()
         seen[day] = f"{file.name} of {file.size} bytes, written {file.modified_at:%Y-%m-%d %H:%M:%S} UTC"
-        if self.memory.seen.get(day) != seen[day]:
+        if not self._its.done_marker and self.memory.seen.get(day) != seen[day]:
             return Waiting(f"{seen[day]} was seen first now; it is fetched if it stands still until the next look")
         return Step(f"{progress.slot.key} file {seen[day]}", LANDING.name)
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from rpsync_assets.assets.arriving import is_marker, marker_of
 from rpsync_assets.assets.receipts import log_ids, receipts
 from rpsync_assets.clock.jobs import RAW
 from rpsync_assets.clock.progress import Progress
-from rpsync_assets.core.arrival import choose
+from rpsync_assets.core.arrival import choose, understood
 from rpsync_assets.core.errors import NotYetError, PermanentError, RpsyncError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
@@ -66,20 +67,24 @@ class Gates:
     def to_land(self, slot: Slot, listed: Sequence[RemoteFile]) -> RemoteFile | Waiting | None:
         """The day's file on the server; None if it lies here already."""
         its, folder = self.settings.store(self.store), self.settings.sftp.incoming
+        candidates = understood(
+            [(file.name, file.modified_at) for file in listed if not is_marker(its, file.name)],
+            store=self.store,
+            pattern=its.file_pattern,
+            zone=its.zone,
+            export_minutes=its.export_minutes,
+        )
         try:
-            choice = choose(
-                [(file.name, file.modified_at) for file in listed],
-                store=self.store,
-                day=slot.day,
-                pattern=its.file_pattern,
-                zone=its.zone,
-                export_minutes=its.export_minutes,
-                folder=folder,
-            )
+            choice = choose(candidates, store=self.store, day=slot.day, folder=folder, listed=len(listed))
         except NotYetError as missing:
             return Waiting(str(missing))
-        file = next(file for file in listed if file.name == choice.chosen.name)
-        return None if self._lies_here(slot, file) else file
+        by_name = {file.name: file for file in listed}
+        file = by_name[choice.chosen.name]
+        if self._lies_here(slot, file):
+            return None
+        if its.done_marker and (marker := marker_of(its, file.name)) not in by_name:
+            return Waiting(f"{file.path} is still being written: {marker} is not there")
+        return file
 
     def _lies_here(self, slot: Slot, file: RemoteFile) -> bool:
         try:
