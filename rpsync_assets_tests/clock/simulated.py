@@ -157,7 +157,14 @@ def simulated(settings: Settings, start: datetime, home: Path, **resources: obje
             location_name="rpsync_assets",
         )
     )
-    quiet = {"python_logs": {"python_log_level": "CRITICAL"}}
+    quiet = {
+        "python_logs": {"python_log_level": "CRITICAL"},
+        # Capturing a run's output starts two processes for each run.
+        "compute_logs": {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
+    }
     coordinator = {"run_coordinator": {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}}
     home.mkdir()
     with ExitStack() as stack:
