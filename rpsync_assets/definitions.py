@@ -10,6 +10,8 @@ from pathlib import Path
 import dagster as dg
 
 from rpsync_assets import assets
+from rpsync_assets.alerts.channels import channels
+from rpsync_assets.alerts.sensor import build_alerts_sensor
 from rpsync_assets.checks import build_checks
 from rpsync_assets.clock.jobs import JOBS
 from rpsync_assets.clock.lateness import build_late_job, build_lateness_checks
@@ -21,6 +23,7 @@ from rpsync_assets.resources.landing import Landing
 from rpsync_assets.resources.oms import EmbeddedOms, Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
+from rpsync_assets.resources.sent_alerts import SentAlerts
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.shopify import Shopify, ShopSettings
 from rpsync_assets.resources.state import State
@@ -77,6 +80,12 @@ def _oms(settings: Settings, sftp: Sftp) -> Oms:
     )
 
 
+def _alerts(settings: Settings) -> list[dg.SensorDefinition]:
+    found = channels(settings)
+    sent = SentAlerts(settings.state_database_url)
+    return [build_alerts_sensor(found, sent, settings.alerts.ui_url)] if found else []
+
+
 def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     """The graph for these settings; a test may put its own resources in place of ours."""
     partitions = build_partitions(list(settings.stores))
@@ -91,7 +100,7 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
         asset_checks=checks,
         jobs=[*JOBS, late_job],
         schedules=build_schedules(settings),
-        sensors=build_sensors(settings, late_job),
+        sensors=[*build_sensors(settings, late_job), *_alerts(settings)],
         resources={**build_resources(settings), **overrides},
         # For "Materialize" in the UI, which uses no job of ours: one process, a few seconds instead of many.
         executor=dg.in_process_executor,

@@ -225,6 +225,20 @@ class RetrySettings(_Section):
     first_wait_seconds: float = Field(default=20.0, ge=0)
 
 
+class AlertSettings(_Section):
+    """Who is told what went wrong; nobody unless ``email_to`` or RPSYNC_ALERT_WEBHOOK_URL is set."""
+
+    email_to: list[str] = []
+    # Whom the mail is from; the first receiver if left out.
+    email_from: str = ""
+    smtp_host: str = "localhost"
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str = ""
+    # Where people reach Dagster's UI: messages link to the run.
+    ui_url: str = "http://127.0.0.1:3000"
+
+
 class Secrets(_Section):
     """What only the environment may hold."""
 
@@ -233,6 +247,8 @@ class Secrets(_Section):
     oms_database_url: SecretStr | None = None
     state_database_url: SecretStr | None = None
     api_tokens: SecretStr | None = Field(default=None, description="name:sha256 pairs, made by rpsync oms token")
+    smtp_password: SecretStr | None = None
+    alert_webhook_url: SecretStr | None = None
     shopify_tokens: dict[str, SecretStr] = Field(default={}, description="by product store")
 
 
@@ -244,6 +260,7 @@ class Settings(_Section):
     sftp: SftpSettings
     oms: OmsSettings = OmsSettings()
     retries: RetrySettings = RetrySettings()
+    alerts: AlertSettings = AlertSettings()
     secrets: Secrets = Secrets()
 
     @field_validator("stores")
@@ -324,7 +341,15 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, object]:
-    names = ("sftp_password", "sftp_key_file", "oms_database_url", "state_database_url", "api_tokens")
+    names = (
+        "sftp_password",
+        "sftp_key_file",
+        "oms_database_url",
+        "state_database_url",
+        "api_tokens",
+        "smtp_password",
+        "alert_webhook_url",
+    )
     found: dict[str, object] = {
         name: environ[variable] for name in names if (variable := f"RPSYNC_{name.upper()}") in environ
     }

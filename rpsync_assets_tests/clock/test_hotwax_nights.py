@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import dagster as dg
 import pytest
 
 from rpsync_assets.partitions import Slot
@@ -95,7 +96,7 @@ def test_an_import_after_midnight_still_gets_its_variance_and_shopify_is_left_al
     night.watch(ny("01:00", 11), QUARTER)
     assert jobs(night)[5:] == ["shopify_reset", "active_products_list"]
     assert day.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
-    assert night.instance.get_latest_materialization_event(("shopify_full_reset",)) is None
+    assert night.instance.get_latest_materialization_event(dg.AssetKey("shopify_full_reset")) is None
 
 
 def test_a_reset_that_a_person_imports_again_gets_its_variance_again(night: Simulated, day: HotWaxDay) -> None:
