@@ -125,7 +125,7 @@ def test_a_held_guard_is_one_message_with_number_and_threshold(receivers: Receiv
     receivers.world.file([("101", UPCA["Z"], 5)])
     receivers.world.run()
     receivers.look()
-    assert receivers.subjects == ["[rpsync] US 2026-03-10: filtered_reset_parts failed"]
+    assert receivers.subjects == ["[rpsync] US 2026-03-10: filtered_reset_parts failed and 1 more"]
     assert "(observed 0, needed" in receivers.mails[0]
     assert len(receivers.mails) == len(receivers.posts) == 1
 
