@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from rpsync_assets.assets.initial import InitialConfig
 from rpsync_assets.assets.verdicts import ReleaseConfig
 from rpsync_assets.core.errors import HeldError
 from rpsync_assets.partitions import Slot
@@ -23,8 +24,8 @@ class ReplayConfig(dg.Config):
     """Why a past day that was delivered before is to be delivered again, with other rows; empty: it is not."""
 
 
-class DeliveryConfig(ReleaseConfig, ReplayConfig):
-    """A person's word for a held day, and for a closed one."""
+class DeliveryConfig(ReleaseConfig, ReplayConfig, InitialConfig):
+    """A person's word for a held day, for a closed one, and for a store's first."""
 
 
 def refuse_again(slot: Slot, delivered: Sequence[Delivery], *, now: datetime, zone: ZoneInfo, replay: str) -> None:

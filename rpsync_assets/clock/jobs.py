@@ -60,4 +60,22 @@ REPLAY = _job(
     " are not sent again; other rows of a day that was delivered go out only if filtered_reset_parts and variance_file"
     " are told why in the run's configuration (replay).",
 )
-JOBS = (LANDING, ACTIVE_PRODUCTS, RESET_DAY, RESET_DELIVERY, VARIANCE_DELIVERY, SHOPIFY_RESET, SHOPIFY_DELTAS, REPLAY)
+INITIAL_LOAD = dg.define_asset_job(
+    "initial_load",
+    selection=dg.AssetSelection.assets("filtered_reset_parts").upstream(),
+    config={"ops": {"filtered_reset_parts": {"config": {"initial_load": True}}}},
+    description="The first import of a store that has no history: a full file, all keys. Refused for a store that has"
+    " some. The rest of the day follows by the store's sensor, or materialize it once the OMS has imported.",
+    executor_def=dg.in_process_executor,
+)
+JOBS = (
+    LANDING,
+    ACTIVE_PRODUCTS,
+    RESET_DAY,
+    RESET_DELIVERY,
+    VARIANCE_DELIVERY,
+    SHOPIFY_RESET,
+    SHOPIFY_DELTAS,
+    REPLAY,
+    INITIAL_LOAD,
+)
