@@ -16,8 +16,10 @@ import dagster as dg
 
 from rpsync_assets.assets.verdicts import GuardRefusedError, check_result
 from rpsync_assets.core.errors import RpsyncError
-from rpsync_assets.failures import failure
+from rpsync_assets.failures import fail_or_retry
 from rpsync_assets.partitions import Partitions
+from rpsync_assets.resources.databases import told_plainly
+from rpsync_assets.settings import RetrySettings
 
 OWNER = "team:inventory-sync"
 
@@ -35,7 +37,7 @@ class Blueprint:
     per: Literal["day_x_store", "store"]
     deps: tuple[str, ...]
 
-    def build(self, partitions: Partitions) -> dg.AssetsDefinition:
+    def build(self, partitions: Partitions, retries: RetrySettings) -> dg.AssetsDefinition:
         """The Dagster asset."""
         definition: dg.PartitionsDefinition[str] = getattr(partitions, self.per)
         name = self.function.__name__
@@ -51,7 +53,7 @@ class Blueprint:
                 dg.AssetCheckSpec(check, asset=name, description=description, partitions_def=definition)
                 for check, description in self.checks.items()
             ],
-        )(_reporting(self.function))
+        )(_reporting(self.function, retries))
 
 
 def asset(
@@ -74,19 +76,20 @@ def asset(
     return lambda function: Blueprint(function, group, frozenset(kinds), checks or {}, per, deps)
 
 
-def _reporting(function: AssetFunction) -> Callable[..., Iterator[Any]]:
+def _reporting(function: AssetFunction, retries: RetrySettings) -> Callable[..., Iterator[Any]]:
     """Run the function; show refused guards as red checks; turn our errors into failures that name culprit and mend."""
 
     @functools.wraps(function)
-    def run(*args: object, **kwargs: object) -> Iterator[Any]:
+    def run(context: dg.AssetExecutionContext, *args: object, **kwargs: object) -> Iterator[Any]:
         try:
-            result = function(*args, **kwargs)
+            with told_plainly("The state database"):
+                result = function(context, *args, **kwargs)
         except GuardRefusedError as refused:
             for verdict in refused.verdicts:
                 yield check_result(verdict)
-            raise failure(refused) from refused
+            fail_or_retry(context, refused, retries)
         except RpsyncError as error:
-            raise failure(error) from error
+            fail_or_retry(context, error, retries)
         yield result
 
     # Dagster reads the signature; with check specs a return annotation would mean one more output.
