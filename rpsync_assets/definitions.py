@@ -13,6 +13,7 @@ from rpsync_assets import assets
 from rpsync_assets.checks import build_checks
 from rpsync_assets.partitions import build_partitions
 from rpsync_assets.resources.hotwax_oms import HotWaxOms
+from rpsync_assets.resources.io_manager import ParquetIOManager
 from rpsync_assets.resources.landing import Landing
 from rpsync_assets.resources.oms import EmbeddedOms, Oms
 from rpsync_assets.resources.outbox import Outbox
@@ -20,7 +21,7 @@ from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.shopify import Shopify, ShopSettings
 from rpsync_assets.resources.state import State
-from rpsync_assets.resources.tables import ParquetIOManager, Tables
+from rpsync_assets.resources.tables import Tables
 from rpsync_assets.resources.warehouse import Warehouse
 from rpsync_assets.schedules import JOBS, build_schedules
 from rpsync_assets.settings import Settings, load_settings
@@ -29,7 +30,8 @@ from rpsync_assets.settings import Settings, load_settings
 def build_resources(settings: Settings) -> dict[str, object]:
     """The doors for these settings, by the names that assets ask for."""
     secrets = settings.secrets
-    warehouse = Warehouse(settings.data_dir / "warehouse.duckdb", settings.data_dir / "tables")
+    meanings = {blueprint.name: blueprint.meaning for blueprint in assets.ALL}
+    warehouse = Warehouse(settings.data_dir / "warehouse.duckdb", settings.data_dir / "tables", meanings)
     tables = Tables(settings.data_dir / "tables", on_new_table=warehouse.show)
     sftp = Sftp(
         **settings.sftp.model_dump(),
