@@ -171,6 +171,26 @@ def doctor(
         raise typer.Exit(1)
 
 
+@app.command()
+def explain(
+    store: Annotated[str, typer.Option("--store", help="The product store")],
+    day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
+    facility: Annotated[str, typer.Option("--facility", help="The OMS's facility id, or Retail Pro's store code")],
+    upc: Annotated[str, typer.Option("--upc", help="The UPC, with or without zeros before it")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,  # noqa: FBT002  an option
+) -> None:
+    """Why a number is what it is: from the line of Retail Pro's file to Shopify. Reads only."""
+    from rpsync_assets.explain.explain import explain as trace_of  # noqa: PLC0415
+    from rpsync_assets.explain.sources import opened  # noqa: PLC0415
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+
+    asked = _date(day)
+    assert asked is not None  # noqa: S101  the option is required
+    with opened(load_settings(os.environ, Path.cwd()), store, asked) as sources:
+        trace = trace_of(sources, facility, upc)
+    typer.echo(json.dumps(trace.as_json(), indent=2, default=str) if as_json else trace.as_text())
+
+
 @oms.command()
 def serve(
     host: Annotated[str, typer.Option("--host", help="Other machines are served only if you name an address")] = (

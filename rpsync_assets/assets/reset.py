@@ -15,7 +15,6 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.retail_pro import header_of, packing_of
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import HeldError, NotYetError
@@ -23,6 +22,7 @@ from rpsync_assets.core.names import content_digest, read_delivered_name, reset_
 from rpsync_assets.core.parts import split, to_csv
 from rpsync_assets.core.reset import REASONS, Accounting, Rules, known_facilities
 from rpsync_assets.core.stream import filter_blocks
+from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line
 from rpsync_assets.resources.oms import Oms

@@ -5,10 +5,8 @@ Belongs here: choosing, landing and believing the day's file. Does not: what is 
 
 import logging
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -20,9 +18,10 @@ from rpsync_assets.core import guards
 from rpsync_assets.core.arrival import choose
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.errors import BadFileError, NotYetError
-from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, Header, read_header
+from rpsync_assets.core.reader import ASK_AGAIN
+from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
+from rpsync_assets.resources.landing import Arrival, Landing, checksum
 from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings, StoreSettings
@@ -42,22 +41,6 @@ SCHEMA = {
     "compression": pl.String,
     "encoding": pl.String,
 }
-
-
-def column_map(store: StoreSettings) -> ColumnMap:
-    """The store's column names as ``core.reader`` takes them."""
-    return ColumnMap(store.columns.store_code, store.columns.upc, store.columns.quantity)
-
-
-def header_of(path: Path, packing: Packing, store: StoreSettings) -> Header:
-    """The header of a landed file, understood as the store's settings say."""
-    separator = None if store.separator == "auto" else store.separator
-    return read_header(first_line(path, packing), column_map(store), separator)
-
-
-def packing_of(raw: Mapping[str, Any]) -> Packing:
-    """How a landed file is packed, from its row of ``raw_reset_file``; rows of older versions say nothing: plain."""
-    return Packing(raw.get("compression") or "none", raw.get("encoding") or "utf-8")
 
 
 @asset(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from sqlalchemy import (
@@ -307,6 +307,13 @@ class State:
         return self._accepted_where(
             _accepted.c.product_store == store, _accepted.c.business_date == day, _accepted.c.settled_at.is_(None)
         )
+
+    def accepted_row(self, store: str, facility: str, product: str) -> dict[str, Any] | None:
+        """The newest accepted row of one key: ``ACCEPTED_SCHEMA``, or None."""
+        found = self._accepted_where(
+            _accepted.c.product_store == store, _accepted.c.facility_id == facility, _accepted.c.product_id == product
+        )
+        return found.row(0, named=True) if found.height else None
 
     def accepted_since(self, store: str, day: date) -> pl.DataFrame:
         """``facility_id`` and ``product_id`` of rows that were accepted for a later business date."""
