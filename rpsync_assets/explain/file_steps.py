@@ -11,7 +11,9 @@ from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.raw_lines import RawFile
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import Subject, gtin_key
-from rpsync_assets.explain.trace import Step, some
+from rpsync_assets.explain.trace import Step
+
+MOST_SHOWN = 12
 
 
 def file_step(sources: Sources) -> Step:
@@ -41,7 +43,9 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
         return Step("Its line", tuple(why or ["The file has not been filtered yet."]), states=("not_filtered",))
     of_key = kept.filter(_is_kept(subject))
     of_code = rejected.filter(pl.col("store_code").str.strip_chars().str.to_uppercase().is_in(sorted(subject.codes)))
-    dropped = of_code.filter(_is_upc(subject))
+    all_dropped = of_code.filter(_is_upc(subject))
+    # Blank UPCs are one text in many rows.
+    dropped = all_dropped.head(MOST_SHOWN)
     raw = sources.raw_file
     lines: list[str] = []
     states: list[str] = []
@@ -58,11 +62,13 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
         lines.append(_shown(texts, row["line_number"]))
         lines.append(f"Rejected ({row['reason']}): {REASONS.get(row['reason'], row['reason'])}.")
         states += ["rejected", row["reason"]]
+    if all_dropped.height > MOST_SHOWN:
+        lines.append(f"... and {all_dropped.height - MOST_SHOWN} more rejected rows with this text.")
     facts: dict[str, object] = {"kept": of_key.to_dicts(), "rejected": dropped.to_dicts()}
     if not lines:
         lines, states, found = _neither(sources, subject, raw)
         facts["inactive"] = found
-    return Step("Its line", tuple(some(lines, 24)), facts, tuple(states))
+    return Step("Its line", tuple(lines), facts, tuple(states))
 
 
 def _is_kept(subject: Subject) -> pl.Expr:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.core.ledger import POS_SALE
+from rpsync_assets.core.ledger import POS_SALE, RESET, VARIANCE
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import Subject
 from rpsync_assets.explain.trace import Step, pieces, rows_as_facts, signed, some
@@ -20,34 +20,30 @@ ACCEPTED = ("applied", "unchanged")
 def delivery_step(sources: Sources, subject: Subject, *, kept: bool) -> Step:
     """Whether the row went out, and in which file."""
     title = "Delivered to the OMS"
-    if not kept:
-        return Step(title, ("Not this key: it is not among the day's kept rows.",))
     holding = [
         delivery
         for delivery in _deliveries(sources, "reset")
         if delivery.delivered_at is not None and _holds(sources, subject, delivery)
     ]
-    if holding:
-        lines = [
-            f"{one.file_name} (generation {one.generation}, part {one.part} of {one.parts}), delivered at"
-            f" {sources.at(one.delivered_at)} by run {one.run_id}."
-            for one in holding
-        ]
-        return Step(title, tuple(lines), {"deliveries": [vars(one) for one in holding]}, ("delivered",))
-    stops = sources.stops("filtered_reset_parts")
-    if not stops:
-        return Step(title, ("Not yet: filtered_reset_parts has not been materialized.",), states=("not_delivered",))
     lines = [
-        (
-            f"HELD by the check {stop['check_name']}: {stop['found']} (observed {stop['observed']}, needed"
-            f" {stop['threshold']}). {stop['mend']}."
-            if stop["check_name"]
-            else f"HELD: {stop['found']}. {stop['mend']}."
-        )
-        for stop in stops
+        f"{one.file_name} (generation {one.generation}, part {one.part} of {one.parts}), delivered at"
+        f" {sources.at(one.delivered_at)} by run {one.run_id}."
+        for one in holding
     ]
-    waits = all(stop["rerun_helps"] for stop in stops)
-    return Step(title, tuple(lines), {"stops": stops}, ("waiting" if waits else "held",))
+    states = ["delivered"] if holding else []
+    stops = sources.stops("filtered_reset_parts") if kept else []
+    for stop in stops:
+        found, mend = stop["found"], stop["mend"]
+        if stop["check_name"]:
+            found = f"{found} (check {stop['check_name']}: observed {stop['observed']}, needed {stop['threshold']})"
+        states.append("waiting" if stop["rerun_helps"] else "held")
+        lines.append(f"{'Waits' if stop['rerun_helps'] else 'HELD'}: {found}. {mend}.")
+    if not lines:
+        told = "Not yet: filtered_reset_parts has not been materialized since."
+        lines.append(told if kept else "Not this key: it is not among the day's kept rows.")
+        states += ["not_delivered"] if kept else []
+    facts: dict[str, object] = {"deliveries": [vars(one) for one in holding], "stops": stops}
+    return Step(title, tuple(lines), facts, tuple(states))
 
 
 def reset_step(sources: Sources, subject: Subject) -> Step:
@@ -68,14 +64,13 @@ def reset_step(sources: Sources, subject: Subject) -> Step:
     return Step(title, tuple(lines), {"rows": rows.to_dicts()}, (*accepted, *states))
 
 
-def shipments_step(sources: Sources, subject: Subject) -> Step:
-    """Orders that Retail Pro had not been told of when it counted."""
+def shipments_step(sources: Sources, subject: Subject, counted_at: datetime | None) -> Step:
+    """Orders that Retail Pro had not been told of when it counted the key."""
     title = "Shipped, and not yet told to Retail Pro"
     rows = _of_key(sources.table("unreported_shipments"), subject)
     if rows is None:
         return Step(title, tuple(_stopped(sources, "unreported_shipments") or ["Not asked yet."]))
-    if sources.raw is not None and rows.height:
-        rows = rows.filter(pl.col("snapshot_at") == sources.raw["snapshot_at"])
+    rows = rows.filter(pl.col("snapshot_at") == counted_at)
     if rows.is_empty():
         return Step(title, ("Nothing: Retail Pro knew of every shipment of it when it counted.",), {"units": 0})
     lines = [
@@ -147,8 +142,28 @@ def ledger_step(sources: Sources, subject: Subject, since: datetime | None) -> S
     return Step(title, (*lines, told, *(["Booked beside that:", *booked] if booked else []), now), facts, states)
 
 
+def balance_step(sources: Sources, subject: Subject, counted: int, unreported: int, moved: Step) -> Step:
+    """Whether the two systems agree on the key: F - U0 + L = QOH (design.md section 5)."""
+    title = "Does it add up?"
+    newest, now, since = _newest(sources, subject), moved.facts.get("now"), moved.facts.get("moved_since_snapshot")
+    if not isinstance(now, tuple) or not isinstance(since, int) or newest is None:
+        return Step(title, ("Cannot be told.",))
+    if newest["business_date"] != sources.day:
+        told = f"A newer count took its place: that of {newest['business_date']}. Ask for that day."
+        return Step(title, (told,), states=("replaced",))
+    target, on_hand = counted - unreported + since, int(now[0])
+    sum_ = f"Counted {counted}, less {unreported} unreported, {signed(since)} moved since = {target} should lie there."
+    if target == on_hand:
+        return Step(title, (sum_, f"The OMS has {on_hand}: the systems agree."), {"difference": 0}, ("agrees",))
+    told = f"The OMS has {on_hand}: {signed(on_hand - target)} off."
+    return Step(title, (sum_, told), {"difference": on_hand - target}, ("differs",))
+
+
+_REASONS = {RESET: "a reset", VARIANCE: "a variance"}
+
+
 def _movement(sources: Sources, row: dict[str, Any]) -> str:
-    what = row["reason"] or "booked"
+    what = _REASONS.get(row["reason"], row["reason"] or ("received" if row["physical"] else "booked"))
     if row["reason"] == POS_SALE:
         what = "sold in store" if row["quantity_on_hand_change"] < 0 else "returned in store"
     elif row["order_id"]:
@@ -175,11 +190,15 @@ def _reset_line(sources: Sources, row: dict[str, Any]) -> str:
     return f"{verb} {where}: {counted}{after}."
 
 
-def _newer(sources: Sources, subject: Subject, than: datetime) -> list[str]:
+def _newest(sources: Sources, subject: Subject) -> dict[str, Any] | None:
     state = sources.state
     if state is None or subject.facility_id is None or subject.product_id is None:
-        return []
-    newest = state.accepted_row(sources.store, subject.facility_id, subject.product_id)
+        return None
+    return state.accepted_row(sources.store, subject.facility_id, subject.product_id)
+
+
+def _newer(sources: Sources, subject: Subject, than: datetime) -> list[str]:
+    newest = _newest(sources, subject)
     if newest is None or newest["snapshot_at"] < than:
         return []
     return [

@@ -42,7 +42,7 @@ class RawFile:
     header: Header
 
     def holding(self, digits: str) -> list[RawLine]:
-        """The lines whose UPC is these digits but for zeros before them and a spreadsheet's marks, at any store code."""
+        """The lines whose UPC is these digits but for zeros before them and a spreadsheet's marks, at any code."""
         if self.packing.plain:
             with self._mapped() as mapped:
                 found = [self._read(text, offset=offset) for offset, text in _lines_with(mapped, digits.encode())]

@@ -65,15 +65,19 @@ def find(sources: Sources, facility: str, upc: str) -> tuple[Subject, Step]:
 
 def _facility(sources: Sources, asked: str) -> tuple[str | None, frozenset[str]]:
     wanted = asked.strip().upper()
+    columns = ["store_code", "facility_id"]
+    # What the filter found on the day goes before what the OMS says now: a facility may have closed since.
+    known = [] if (kept := sources.table("filtered_reset")) is None else [kept.select(columns).unique()]
+    known += [frame.select(store_code="facility_id", facility_id="facility_id").unique() for frame in known]
     if sources.oms is not None:
-        known, _ = known_facilities(sources.oms.facilities(sources.store))
-    else:
-        kept = sources.table("filtered_reset")
-        schema = {"store_code": pl.String, "facility_id": pl.String}
-        known = pl.DataFrame(schema=schema) if kept is None else kept.select(*schema).unique()
-        own = known.select(store_code="facility_id", facility_id="facility_id").unique()
-        known = pl.concat([known.with_columns(pl.col("store_code").str.strip_chars()), own]).unique()
-    codes = known.with_columns(pl.col("store_code").str.to_uppercase())
+        known.append(known_facilities(sources.oms.facilities(sources.store))[0].select(columns))
+    if not known:
+        return None, frozenset({wanted})
+    codes = (
+        pl.concat(known)
+        .with_columns(pl.col("store_code").str.strip_chars().str.to_uppercase())
+        .unique(maintain_order=True)
+    )
     # An id means the facility even where its text is another one's store code: that is who it is.
     match = codes.filter(pl.col("facility_id").str.to_uppercase() == wanted)["facility_id"].to_list()
     match = codes.filter(pl.col("store_code") == wanted)["facility_id"].to_list() or match

@@ -309,11 +309,15 @@ class State:
         )
 
     def accepted_row(self, store: str, facility: str, product: str) -> dict[str, Any] | None:
-        """The newest accepted row of one key: ``ACCEPTED_SCHEMA``, or None."""
-        found = self._accepted_where(
+        """The newest accepted row of one key, as it is stored, moments with their zone; None if there is none."""
+        query = select(_accepted).where(
             _accepted.c.product_store == store, _accepted.c.facility_id == facility, _accepted.c.product_id == product
         )
-        return found.row(0, named=True) if found.height else None
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        return {n: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for n, v in row.items()}
 
     def accepted_since(self, store: str, day: date) -> pl.DataFrame:
         """``facility_id`` and ``product_id`` of rows that were accepted for a later business date."""
