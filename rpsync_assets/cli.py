@@ -191,6 +191,47 @@ def explain(
     typer.echo(json.dumps(trace.as_json(), indent=2, default=str) if as_json else trace.as_text())
 
 
+@app.command()
+def undo(
+    store: Annotated[str, typer.Option("--store", help="The product store")],
+    day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
+    folder: Annotated[Path, typer.Option("--into", help="The folder to write the file into", file_okay=False)] = Path(),
+) -> None:
+    """Write the variance file that would take a day's reset and variance back out; it is never delivered."""
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+    from rpsync_assets.undo import prepare_undo  # noqa: PLC0415
+
+    asked = _date(day)
+    assert asked is not None  # noqa: S101  the option is required
+    for line in prepare_undo(load_settings(os.environ, Path.cwd()), store, asked, folder.resolve()).lines:
+        typer.echo(line)
+
+
+@app.command(name="dry-run")
+def dry_run(
+    store: Annotated[str, typer.Option("--store", help="The product store")],
+    day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,  # noqa: FBT002  an option
+) -> None:
+    """What a day would change at the OMS and at Shopify, by how much. Delivers and sends nothing."""
+    import dagster as dg  # noqa: PLC0415
+
+    from rpsync_assets.dry_run import as_text  # noqa: PLC0415
+    from rpsync_assets.dry_run import dry_run as said_of  # noqa: PLC0415
+    from rpsync_assets.partitions import Slot  # noqa: PLC0415
+    from rpsync_assets.sandbox.environment import dagster_home  # noqa: PLC0415
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+
+    asked = _date(day)
+    assert asked is not None  # noqa: S101  the option is required
+    settings = load_settings(os.environ, Path.cwd())
+    settings.store(store)
+    home = os.environ.setdefault("DAGSTER_HOME", str(dagster_home(settings.data_dir)))
+    with dg.DagsterInstance.from_config(home) as instance:
+        said = said_of(settings, Slot(asked, store), instance)
+    typer.echo(json.dumps(said, indent=2, default=str) if as_json else as_text(said))
+
+
 @oms.command()
 def serve(
     host: Annotated[str, typer.Option("--host", help="Other machines are served only if you name an address")] = (

@@ -274,6 +274,26 @@ TABLES: dict[str, Table] = {
             remark=(TEXT, "what the API noted about it"),
         ),
     ),
+    "reset_preview": Table(
+        _columns(
+            "facility_id",
+            "product_id",
+            "upca",
+            "quantity_on_hand",
+            counted=(WHOLE, "F: pieces that Retail Pro counted"),
+            moved_since_snapshot=(WHOLE, "L: pieces that came or left since the count"),
+            unreported=(WHOLE, "U0: pieces shipped that Retail Pro was not told of"),
+            would_be=(WHOLE, "QOH after reset and variance"),
+            difference=(WHOLE, "by how much that differs from now"),
+            effect=(TEXT, "up, down, unchanged or superseded (a newer count was accepted)"),
+            crossing=(TEXT, "to_zero or back_from_zero, where it is one of these"),
+        ),
+    ),
+    "shopify_preview": Table(
+        _columns(*_ITEM, **_PLAN),
+        sentence="What a full publication would change at Shopify if the day were delivered; nothing was sent.",
+        beside="reset_preview",
+    ),
     "stops": Table(
         _columns(
             asset=(TEXT, "the asset that was stopped"),

@@ -15,6 +15,7 @@ from rpsync_assets.partitions import Slot
 from rpsync_assets.settings import Settings
 
 _DELTA = dg.AssetSelection.assets("shopify_delta")
+_PREVIEW = dg.AssetSelection.assets("reset_preview")
 
 ACTIVE_PRODUCTS = dg.define_asset_job(
     "active_products_list",
@@ -24,7 +25,7 @@ ACTIVE_PRODUCTS = dg.define_asset_job(
 )
 RESET_DAY = dg.define_asset_job(
     "reset_day",
-    selection=dg.AssetSelection.all() - _DELTA,
+    selection=dg.AssetSelection.all() - _DELTA - _PREVIEW,
     description="The whole day of one store: filter Retail Pro's file, reset the OMS, take the variance back out, and"
     " compute what Shopify should show.",
     executor_def=dg.in_process_executor,
@@ -35,7 +36,14 @@ SHOPIFY_DELTAS = dg.define_asset_job(
     description="What changed for Shopify since the last publication, for one store.",
     executor_def=dg.in_process_executor,
 )
-JOBS = (ACTIVE_PRODUCTS, RESET_DAY, SHOPIFY_DELTAS)
+DRY_RUN_DAY = dg.define_asset_job(
+    "dry_run_day",
+    selection=_PREVIEW
+    | dg.AssetSelection.assets("raw_reset_file", "active_products", "filtered_reset", "unreported_shipments"),
+    description="What the day of one store would change at the OMS and at Shopify, by how much; delivers nothing.",
+    executor_def=dg.in_process_executor,
+)
+JOBS = (ACTIVE_PRODUCTS, RESET_DAY, SHOPIFY_DELTAS, DRY_RUN_DAY)
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:

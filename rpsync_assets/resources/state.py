@@ -319,6 +319,15 @@ class State:
             return None
         return {n: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for n, v in row.items()}
 
+    def accepted_of_day(self, store: str, day: date) -> pl.DataFrame:
+        """The keys whose newest accepted row is of a business date: ``ACCEPTED_SCHEMA``."""
+        return self._accepted_where(_accepted.c.product_store == store, _accepted.c.business_date == day)
+
+    def newest_snapshots(self, store: str) -> pl.DataFrame:
+        """``facility_id``, ``product_id``, ``accepted_at_snapshot``: T0 of each key's newest accepted row."""
+        found = self._accepted_where(_accepted.c.product_store == store)
+        return found.select("facility_id", "product_id", accepted_at_snapshot="snapshot_at")
+
     def accepted_since(self, store: str, day: date) -> pl.DataFrame:
         """``facility_id`` and ``product_id`` of rows that were accepted for a later business date."""
         query = select(_accepted.c.facility_id, _accepted.c.product_id).where(
