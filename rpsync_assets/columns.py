@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 TEXT, WHOLE, COUNT, FLAG, NUMBER = "VARCHAR", "BIGINT", "UINTEGER", "BOOLEAN", "DOUBLE"
 MOMENT = "TIMESTAMP WITH TIME ZONE"
-TEXTS = "VARCHAR[]"
+TEXTS, DAY = "VARCHAR[]", "DATE"
 
 
 @dataclass(frozen=True)
@@ -93,23 +93,38 @@ _PLAN = {
     "outcome": (TEXT, "unchanged, up, down, held (waits for the variance) or not_stocked"),
     "baseline": (WHOLE, "B: the number that Shopify's count stands for once the row is published"),
 }
+_RAW_SHARED = ("file_name", "remote_path", "bytes", "snapshot_at")
+_RAW = {
+    "landed_path": (TEXT, "where the file lies in the landing folder, byte for byte as sent"),
+    "rows": (WHOLE, "rows below the header"),
+    "sha256": (TEXT, "the checksum of the file's bytes"),
+    "modified_at": (MOMENT, "when the file was last written, by the server's clock"),
+    "file_kind": (TEXT, "delta: what changed; full: every product ever created"),
+    "compression": (TEXT, "none or gzip"),
+    "encoding": (TEXT, "how the file's text is encoded"),
+    "same_content_as": (TEXT, "an earlier file with the same content; empty if this is the first"),
+    "same_content_day": (DAY, "the business date of that earlier file"),
+    "landed_at": (MOMENT, "when it was landed here"),
+}
+_SHIPPED_SHARED = ("facility_id", "product_id", "upca", "snapshot_at")
+_SHIPPED = {
+    "quantity": (WHOLE, "pieces shipped"),
+    "order_id": (TEXT, "the order, by the OMS's id"),
+    "order_name": (TEXT, "the order, by the number a customer knows"),
+    "order_item_seq_id": (TEXT, "the order's line"),
+    "order_status": (TEXT, "the order's status when this was asked"),
+    "issued_at": (MOMENT, "when the pieces left the shelf"),
+    "evidence": (TEXT, "issuance, or item_completed where the OMS holds no issuance"),
+    "current_upcas": (WHOLE, "how many UPCAs the product has now; one is right"),
+}
 _ITEM = ("shopify_inventory_item_id", "shopify_location_id", "product_id", "facility_id")
 
 TABLES: dict[str, Table] = {
-    "raw_reset_file": Table(
-        _columns(
-            "file_name",
-            "remote_path",
-            "bytes",
-            "snapshot_at",
-            landed_path=(TEXT, "where the file lies in the landing folder, byte for byte as sent"),
-            rows=(WHOLE, "rows below the header"),
-            sha256=(TEXT, "the checksum of the file's bytes"),
-            modified_at=(MOMENT, "when the file was last written, by the server's clock"),
-            file_kind=(TEXT, "delta: what changed; full: every product ever created"),
-            compression=(TEXT, "none or gzip"),
-            encoding=(TEXT, "how the file's text is encoded"),
-        ),
+    "raw_reset_file": Table(_columns(*_RAW_SHARED, **_RAW)),
+    "landed_files": Table(
+        _columns(*_RAW_SHARED, **_RAW),
+        sentence="Every file of Retail Pro's that was ever landed for a day, in the order of landing.",
+        beside="raw_reset_file",
     ),
     "active_products": Table(
         _columns(
@@ -140,8 +155,27 @@ TABLES: dict[str, Table] = {
             "line_number",
             "store_code",
             "upc_text",
+            "file_name",
             quantity=(WHOLE, "F: pieces that Retail Pro counted"),
+            owed=(FLAG, "the count is of an earlier file, and the OMS never took it"),
         ),
+    ),
+    "owed_keys": Table(
+        _columns(
+            "facility_id",
+            "upca",
+            "product_id",
+            "snapshot_at",
+            "line_number",
+            "store_code",
+            "upc_text",
+            "file_name",
+            quantity=(WHOLE, "F: pieces that Retail Pro counted"),
+            serves=(DAY, "the business date of the file that the count comes from"),
+            why=(TEXT, "day_not_delivered, not_accepted or late_listing"),
+        ),
+        sentence="Counts of earlier files that the OMS never took and that go out with this day's rows.",
+        beside="filtered_reset",
     ),
     "rejected_reset_rows": Table(
         _columns(
@@ -156,8 +190,11 @@ TABLES: dict[str, Table] = {
     ),
     "reset_row_accounting": Table(
         _columns(
-            fate=(TEXT, "lines (counted on arrival), kept, inactive, or rejected: and the reason"),
-            rows=(WHOLE, "how many rows of the file have this fate; all but the first sum to the first"),
+            fate=(
+                TEXT,
+                "lines (counted on arrival), kept, inactive, rejected: and the reason, or owed (of earlier files)",
+            ),
+            rows=(WHOLE, "how many rows have this fate; those of the file itself sum to its lines"),
         ),
         sentence="Where the rows of Retail Pro's file went, to the row.",
         beside="filtered_reset",
@@ -194,21 +231,11 @@ TABLES: dict[str, Table] = {
             difference=(WHOLE, "by how much the import changed QOH and ATP"),
         ),
     ),
-    "unreported_shipments": Table(
-        _columns(
-            "facility_id",
-            "product_id",
-            "upca",
-            "snapshot_at",
-            quantity=(WHOLE, "pieces shipped"),
-            order_id=(TEXT, "the order, by the OMS's id"),
-            order_name=(TEXT, "the order, by the number a customer knows"),
-            order_item_seq_id=(TEXT, "the order's line"),
-            order_status=(TEXT, "the order's status when this was asked"),
-            issued_at=(MOMENT, "when the pieces left the shelf"),
-            evidence=(TEXT, "issuance, or item_completed where the OMS holds no issuance"),
-            current_upcas=(WHOLE, "how many UPCAs the product has now; one is right"),
-        ),
+    "unreported_shipments": Table(_columns(*_SHIPPED_SHARED, **_SHIPPED)),
+    "unreported_shipments_of_owed_keys": Table(
+        _columns(*_SHIPPED_SHARED, **_SHIPPED),
+        sentence="What Retail Pro was not told of when it counted the keys that were owed, as of their own counts.",
+        beside="variance_file",
     ),
     "variance_file": Table(
         _columns(

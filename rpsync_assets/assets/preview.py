@@ -14,6 +14,7 @@ from rpsync_assets.assets.desired import DesiredReader
 from rpsync_assets.assets.metadata import as_markdown, counted, described
 from rpsync_assets.assets.publisher import Publisher
 from rpsync_assets.assets.shopify import mass_change
+from rpsync_assets.assets.variance import of_owed_keys
 from rpsync_assets.assets.verdicts import sentence
 from rpsync_assets.core.preview import BACK, TO_ZERO, preview, summed
 from rpsync_assets.core.publication import PLAN_SCHEMA
@@ -54,13 +55,14 @@ def reset_preview(
     since = filtered_reset["snapshot_at"].min()
     with oms.read() as reader:
         counts = reader.counts(slot.store)
+        owed = of_owed_keys(reader, unreported_shipments, filtered_reset, slot.store, its.told)
         movements = reader.movements(slot.store, since) if oms.ledger and since is not None else None  # type: ignore[arg-type]
     changes = preview(
         filtered_reset,
         counts,
         pl.DataFrame(schema=MOVEMENT_SCHEMA) if movements is None else movements,
-        unreported_shipments,
-        state.newest_snapshots(slot.store),
+        pl.concat([unreported_shipments, owed]),
+        state.newest_accepted(slot.store).select("facility_id", "product_id", accepted_at_snapshot="snapshot_at"),
     )
     plan = _at_shopify(context, its, DesiredReader(oms, state, outbox, _overlay(changes)), shopify, publications)
     tables.write(SHOPIFY_PREVIEW, str(slot.key), plan)

@@ -4,9 +4,11 @@ Belongs here: Retail Pro's file and the filter. Does not: the OMS.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
+from rpsync_assets.core.owed import WHY
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.raw_lines import RawFile
 from rpsync_assets.explain.sources import Sources
@@ -49,14 +51,16 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
     raw = sources.raw_file
     lines: list[str] = []
     states: list[str] = []
-    known = pl.concat([rows.select("line_number", "store_code", "upc_text") for rows in (of_key, dropped)])
+    own = of_key.filter(~pl.col("owed")) if "owed" in of_key.columns else of_key
+    known = pl.concat([rows.select("line_number", "store_code", "upc_text") for rows in (own, dropped)])
     texts = raw.numbers(known.rows()) if raw is not None and known.height else {}
     for row in of_key.iter_rows(named=True):
-        lines.append(_shown(texts, row["line_number"]))
-        lines.append(f"Kept: Retail Pro counted {row['quantity']} at facility {row['facility_id']}.")
-        if sources.raw is not None and row["snapshot_at"] != sources.raw["snapshot_at"]:
-            lines.append(f"This count is of an earlier file, as of {sources.at(row['snapshot_at'])}: it was owed.")
+        if row.get("owed"):
+            lines += _owed(sources, row)
             states.append("owed")
+        else:
+            lines.append(_shown(texts, row["line_number"]))
+        lines.append(f"Kept: Retail Pro counted {row['quantity']} at facility {row['facility_id']}.")
         states.append("kept")
     for row in dropped.iter_rows(named=True):
         lines.append(_shown(texts, row["line_number"]))
@@ -69,6 +73,23 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
         lines, states, found = _neither(sources, subject, raw)
         facts["inactive"] = found
     return Step("Its line", tuple(lines), facts, tuple(states))
+
+
+def _owed(sources: Sources, row: dict[str, Any]) -> list[str]:
+    """A count of an earlier file that the OMS never took: its line there, and why it comes only now."""
+    table = sources.table("owed_keys")
+    key = (pl.col("facility_id") == row["facility_id"]) & (pl.col("product_id") == row["product_id"])
+    told = pl.DataFrame() if table is None else table.filter(key)
+    if told.is_empty():
+        return [f"Owed: the count is of an earlier file, {row['file_name']}."]
+    serves, why = told.row(0, named=True)["serves"], told.row(0, named=True)["why"]
+    file = sources.older_file(serves, row["file_name"])
+    texts = {} if file is None else file.numbers([(row["line_number"], row["store_code"], row["upc_text"])])
+    return [
+        f"The day's own file does not name it. Owed from {row['file_name']} of {serves}, counted at"
+        f" {sources.at(row['snapshot_at'])} ({why}): {WHY.get(why, why)}.",
+        _shown(texts, row["line_number"]),
+    ]
 
 
 def _is_kept(subject: Subject) -> pl.Expr:

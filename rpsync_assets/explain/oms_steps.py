@@ -70,6 +70,8 @@ def shipments_step(sources: Sources, subject: Subject, counted_at: datetime | No
     rows = _of_key(sources.table("unreported_shipments"), subject)
     if rows is None:
         return Step(title, tuple(_stopped(sources, "unreported_shipments") or ["Not asked yet."]))
+    older = _of_key(sources.table("unreported_shipments_of_owed_keys"), subject)
+    rows = rows if older is None else pl.concat([rows, older]).unique(maintain_order=True)
     rows = rows.filter(pl.col("snapshot_at") == counted_at)
     if rows.is_empty():
         return Step(title, ("Nothing: Retail Pro knew of every shipment of it when it counted.",), {"units": 0})

@@ -93,8 +93,18 @@ class Sources:
     @property
     def raw_file(self) -> RawFile | None:
         """The landed file; None where it is gone."""
-        raw = self.raw
-        if raw is None or not Path(raw["landed_path"]).exists():
+        return None if self.raw is None else self._file(self.raw)
+
+    def older_file(self, day: date, name: str) -> RawFile | None:
+        """A landed file of an earlier day, which a count is owed from; None if it is gone."""
+        path = self.tables.path("landed_files", f"{day}|{self.store}")
+        if not path.exists():
+            return None
+        landed = pl.read_parquet(path, hive_partitioning=False).filter(pl.col("file_name") == name)
+        return self._file(landed.row(-1, named=True)) if landed.height else None
+
+    def _file(self, raw: dict[str, Any]) -> RawFile | None:
+        if not Path(raw["landed_path"]).exists():
             return None
         path, packing = Path(raw["landed_path"]), packing_of(raw)
         return RawFile(path, packing, header_of(path, packing, self.its))

@@ -323,11 +323,6 @@ class State:
         """The keys whose newest accepted row is of a business date: ``ACCEPTED_SCHEMA``."""
         return self._accepted_where(_accepted.c.product_store == store, _accepted.c.business_date == day)
 
-    def newest_snapshots(self, store: str) -> pl.DataFrame:
-        """``facility_id``, ``product_id``, ``accepted_at_snapshot``: T0 of each key's newest accepted row."""
-        found = self._accepted_where(_accepted.c.product_store == store)
-        return found.select("facility_id", "product_id", accepted_at_snapshot="snapshot_at")
-
     def accepted_since(self, store: str, day: date) -> pl.DataFrame:
         """``facility_id`` and ``product_id`` of rows that were accepted for a later business date."""
         query = select(_accepted.c.facility_id, _accepted.c.product_id).where(
@@ -336,6 +331,26 @@ class State:
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query).all()]
         return pl.DataFrame(rows, orient="row", schema={"facility_id": pl.String, "product_id": pl.String})
+
+    def newest_accepted(self, store: str) -> pl.DataFrame:
+        """The newest accepted count of every key of a store, for whatever day: ``ACCEPTED_SCHEMA``."""
+        return self._accepted_where(_accepted.c.product_store == store)
+
+    def delivered_days(self, store: str, *, since: date, before: date) -> list[date]:
+        """The business dates in a range whose reset went out."""
+        query = (
+            select(_deliveries.c.business_date)
+            .distinct()
+            .where(
+                _deliveries.c.product_store == store,
+                _deliveries.c.kind == "reset",
+                _deliveries.c.business_date >= since,
+                _deliveries.c.business_date < before,
+                _deliveries.c.delivered_at.is_not(None),
+            )
+        )
+        with self.engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def variance_due(self, store: str) -> pl.DataFrame:
         """The accepted rows of a store, of any day, whose variance is still due: ``ACCEPTED_SCHEMA``."""

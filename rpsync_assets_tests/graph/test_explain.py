@@ -211,6 +211,22 @@ def test_a_count_that_came_too_late_is_superseded_by_the_newer_one(example: Tiny
     assert "It changed nothing" in told(trace, "The OMS's receipt")
 
 
+def test_a_count_that_an_earlier_day_owes_shows_its_own_file_and_why_it_comes_now(
+    example: TinyWorld, counts: Rows
+) -> None:
+    """The day before was never delivered, and today's delta does not name A."""
+    example.file(counts, "20260309T070000")
+    example.run("raw_reset_file", "active_products", "filtered_reset", day=DAY.replace(day=9))
+    example.file([("101", B, 9)])
+    assert example.run().failures == {}
+    trace = traced(example, "NASH", A)
+    assert {"owed", "kept", "delivered", "accepted", "agrees"} <= set(trace.states)
+    said = told(trace, "Its line")
+    assert "Owed from reset_US_20260309T070000.csv of 2026-03-09" in said
+    assert "(day_not_delivered)" in said
+    assert f"Line 3: 102,{A},ALU,Shoe,10" in said
+
+
 def test_a_newer_days_count_is_pointed_at(day: TinyWorld) -> None:
     later = DAY.replace(day=11)
     day.file([("101", A, 7)], "20260311T070000")
