@@ -321,6 +321,16 @@ TABLES: dict[str, Table] = {
         sentence="What a full publication would change at Shopify if the day were delivered; nothing was sent.",
         beside="reset_preview",
     ),
+    "daily_sync_report": Table(
+        _columns(
+            "bytes",
+            file_name=(TEXT, "where the page lies"),
+            checks_passed=(WHOLE, "checks of the day that passed"),
+            checks_not_passed=(WHOLE, "checks of the day that did not, warnings included"),
+            verdict=(TEXT, "the page's first line"),
+            made_at=(MOMENT, "when the page was made"),
+        ),
+    ),
     "stops": Table(
         _columns(
             asset=(TEXT, "the asset that was stopped"),
@@ -330,8 +340,8 @@ TABLES: dict[str, Table] = {
             found=(TEXT, "what was found"),
             mend=(TEXT, "what to do about it"),
             rerun_helps=(FLAG, "whether the same run may pass later"),
-            stopped_at=(MOMENT, "when"),
-            run_id=(TEXT, "Dagster's run"),
+            stopped_at=(MOMENT, "when it was stopped"),
+            run_id=(TEXT, "the run, as Dagster knows it"),
         ),
         sentence="Why a day stands still: what stopped each of its assets when it was run last.",
         beside="every asset",

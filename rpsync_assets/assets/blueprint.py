@@ -16,9 +16,9 @@ from typing import Any, Literal
 import dagster as dg
 
 from rpsync_assets.assets import stops
-from rpsync_assets.assets.check_groups import group_of
 from rpsync_assets.assets.metadata import columns_of, shape_of
 from rpsync_assets.assets.verdicts import GuardRefusedError, check_result
+from rpsync_assets.check_groups import group_of
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.failures import failure
 from rpsync_assets.partitions import Partitions
@@ -39,6 +39,7 @@ class Blueprint:
     checks: Mapping[str, str]
     per: Literal["day_x_store", "store"]
     deps: tuple[str, ...]
+    last: bool = False
 
     @property
     def name(self) -> str:
@@ -62,6 +63,7 @@ class Blueprint:
             partitions_def=definition,
             deps=list(self.deps),
             metadata=columns_of(self.name),
+            op_tags={"dagster/priority": "-1"} if self.last else None,
             check_specs=[
                 dg.AssetCheckSpec(
                     check,
@@ -82,6 +84,7 @@ def asset(
     checks: Mapping[str, str] | None = None,
     per: Literal["day_x_store", "store"] = "day_x_store",
     deps: tuple[str, ...] = (),
+    last: bool = False,
 ) -> Callable[[AssetFunction], Blueprint]:
     """Mark a function as an asset; its docstring is what the analyst reads in the UI.
 
@@ -91,8 +94,9 @@ def asset(
         checks: name and meaning of each asset check that the function reports.
         per: which partitions it has.
         deps: assets it comes after without loading them.
+        last: whatever else can be done goes first, checks included.
     """
-    return lambda function: Blueprint(function, group, frozenset(kinds), checks or {}, per, deps)
+    return lambda function: Blueprint(function, group, frozenset(kinds), checks or {}, per, deps, last)
 
 
 def _reporting(function: AssetFunction) -> Callable[..., Iterator[Any]]:

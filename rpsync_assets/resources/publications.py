@@ -177,6 +177,12 @@ class Publications:
             for row in rows
         ]
 
+    def applied_by(self, run_id: str) -> int:
+        """How many rows of a run's operations Shopify has applied."""
+        query = select(_operations.c.payload).where(_operations.c.run_id == run_id, _operations.c.outcome == "applied")
+        with self.engine.connect() as connection:
+            return sum(len(json.loads(payload)) for payload in connection.execute(query).scalars())
+
     def operations_of(self, store: str, item: str, since: date) -> list[dict[str, Any]]:
         """What was sent for one inventory item from a day on, oldest first: the change and its receipt."""
         query = (

@@ -40,6 +40,7 @@ GRAPH = {
     "shopify_feed": ("shopify", {"online_atp"}),
     "shopify_full_reset": ("shopify", {"shopify_feed"}),
     "pos_sales": ("hotwax", set()),
+    "daily_sync_report": ("report", {"shopify_full_reset", "pos_sales"}),
     "shopify_delta": ("shopify", {"pos_sales", "shopify_full_reset"}),
 }
 FILTER_CHECKS = {
