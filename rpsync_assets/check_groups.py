@@ -4,12 +4,12 @@ Belongs here: the groups and their order, by the names of checks. Does not: the 
 """
 
 GROUPS = {
-    "Row counts": ("row_count", "rows_", "part_row", "keys_unique", "_unique", "duplicate"),
+    "Row counts": ("row_count", "rows_", "part_row", "keys_unique", "_unique", "_share"),
     "UPCA": ("upca",),
     "Agreement of the systems": ("matches", "complete", "pos_sales", "look_alike", "uncertain"),
     "Variance": ("variance",),
     "What is published": ("publication", "feed", "shopify", "not_negative"),
-    "On time and of the right day": ("snapshot", "arriv", "late", "time", "date"),
+    "On time and of the right day": ("snapshot", "arriv", "late", "time", "is_new", "older_files"),
 }
 OTHER = "Other"
 

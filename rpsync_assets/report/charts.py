@@ -74,7 +74,7 @@ def line(values: Sequence[float | None], labels: Sequence[str]) -> str:
         axes.plot(range(len(values)), [float("nan") if one is None else one for one in values], "o-", color=GOOD, ms=4)
         shown = sorted({0, len(labels) // 2, len(labels) - 1})
         axes.set_xticks(shown, [labels[one] for one in shown])
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.15 * max([1.0, *(one for one in values if one is not None)]))
         return _svg(figure)
 
 
