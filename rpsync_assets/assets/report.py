@@ -3,6 +3,7 @@
 Belongs here: daily_sync_report. Does not: what is on the page (``report/``).
 """
 
+import warnings
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,7 +12,7 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.metadata import described
 from rpsync_assets.explain.sources import opened
-from rpsync_assets.partitions import Slot
+from rpsync_assets.partitions import Slot, build_partitions
 from rpsync_assets.report.gather import gather
 from rpsync_assets.report.history import checks, seconds
 from rpsync_assets.resources.private import promoted
@@ -55,7 +56,7 @@ def daily_sync_report(
     from rpsync_assets.report.page import render  # noqa: PLC0415
 
     slot = Slot.of(context)
-    history = checks(context.instance, _check_keys(context), slot.store, slot.day)
+    history = checks(context.instance, _check_keys(settings), slot.store, slot.day)
     with opened(settings, slot.store, slot.day) as sources:
         day = gather(sources, ASSETS, history)
     url = settings.reports_url
@@ -97,8 +98,19 @@ def daily_sync_report(
     )
 
 
-def _check_keys(context: dg.AssetExecutionContext) -> list[dg.AssetCheckKey]:
-    graph = context.job_def.asset_layer.asset_graph
-    keys = [key for key in graph.asset_check_keys if key.asset_key.to_user_string() in ASSETS]
+def _check_keys(settings: Settings) -> list[dg.AssetCheckKey]:
+    """The checks of the day's assets, in their order; a run of this asset alone does not know the others' checks."""
+    # These assemble the graph that this asset is part of.
+    from rpsync_assets.assets import ALL  # noqa: PLC0415
+    from rpsync_assets.checks import build_checks  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        stored = build_checks(build_partitions(list(settings.stores)))
+    keys = [dg.AssetCheckKey(dg.AssetKey(one.name), check) for one in ALL for check in one.checks]
+    keys += [key for definition in stored for key in definition.check_keys]
     order = {name: number for number, name in enumerate(ASSETS)}
-    return sorted(keys, key=lambda key: (order[key.asset_key.to_user_string()], key.name))
+    return sorted(
+        (key for key in keys if key.asset_key.to_user_string() in order),
+        key=lambda key: (order[key.asset_key.to_user_string()], key.name),
+    )

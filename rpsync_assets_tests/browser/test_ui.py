@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from rpsync_assets_tests.browser.conftest import Ui, picture
 
 JOB = "/locations/rpsync_assets.definitions/jobs/reset_day"
+LANES = ("hotwax", "report", "reset", "retail_pro", "shopify", "variance")
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -39,14 +40,13 @@ def check(page: Page, ui: Ui, asset: str, name: str) -> Locator:
 
 
 def test_a_day_is_materialized_by_clicking_and_goes_green(page: Page, ui: Ui) -> None:
-    page.goto(ui.url + JOB)
-    expect(page.get_by_text("filtered_reset_parts").first).to_be_visible()
-    page.wait_for_timeout(1500)
     materialize(page, ui, JOB, "Materialize all")
     expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=300_000)
-    page.goto(ui.url + JOB)
-    expect(page.get_by_text("filtered_reset_parts").first).to_be_visible()
-    page.wait_for_timeout(4000)
+    page.set_viewport_size({"width": 1900, "height": 860})
+    page.goto(f"{ui.url}/asset-groups?expanded={','.join(f'global@global:{group}' for group in LANES)}")
+    for asset in ("raw_reset_file", "variance_file", "shopify_full_reset", "daily_sync_report"):
+        expect(page.get_by_text(asset).first).to_be_visible()
+    page.wait_for_timeout(3000)
     picture(page, "lineage")
 
 
