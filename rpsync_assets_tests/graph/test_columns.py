@@ -1,6 +1,8 @@
 """Every column of every stored table is described once, and what Dagster and DuckDB show is that description."""
 
+import re
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -9,6 +11,8 @@ import pytest
 from rpsync_assets import assets
 from rpsync_assets.columns import PARTITION, TABLES, described
 from rpsync_assets.lineage import LINEAGE
+from rpsync_assets_tests.graph.online import Online
+from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
 DUCKDB_TYPES = {
@@ -69,6 +73,32 @@ def test_the_warehouse_shows_each_table_with_its_comments_and_every_view_can_be_
         days = warehouse.execute("SELECT DISTINCT business_date, product_store FROM filtered_reset").fetchall()
     assert [(str(day), store) for day, store in days] == [("2026-03-10", "US")]
     assert set(PARTITION) == {"business_date", "product_store"}
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+QUERIES = [one.strip() for one in re.search(r"```sql\n(.*?)```", README, re.DOTALL)[1].split(";") if one.strip()]  # type: ignore[index]
+
+
+def test_the_readmes_five_queries_answer(online: Online, counts: Rows) -> None:
+    """As they stand there, on the day they name; the shop published that morning in a dry run."""
+    world = online.world
+    world.store["shopify"] = {"url": online.endpoint.url, "publish": "dry_run"}
+    world.oms.order("1001", "2026-03-09 08:30", {"A": ("NY", 2)})
+    world.oms.ship("1001", "A", "NY", 2, "2026-03-09 09:00")
+    world.file([*counts, ("999", UPCA["A"], 3)])
+    assert world.run().failures == {}
+    with duckdb.connect(str(world.data / "warehouse.duckdb"), read_only=True) as warehouse:
+        dropped, varied, online_number, published, sizes = (warehouse.execute(one).fetchall() for one in QUERIES)
+    assert dropped == [("unknown_facility", 1, 9)]
+    assert [(row[0], row[1], row[4], row[5]) for row in varied] == [("NY", UPCA["A"], -2, "applied")]
+    assert varied[0][2] <= varied[0][3]
+    assert [(row[0], row[1], row[7]) for row in online_number] == [
+        ("channel", None, 18),
+        ("facility", "NASH", 10),
+        ("facility", "NY", 8),
+    ]
+    assert published[0] == ("SKU-C", "700", 0, 10, 10)
+    assert sizes == [(date(2026, 3, 10), "US", 8, 6, 1)]
 
 
 def test_dagster_shows_schema_lineage_and_seconds_of_each_asset(example: TinyWorld, counts: Rows) -> None:
