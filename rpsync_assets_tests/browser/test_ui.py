@@ -46,7 +46,8 @@ def test_a_day_is_materialized_by_clicking_and_goes_green(page: Page, ui: Ui) ->
     page.goto(f"{ui.url}/asset-groups?expanded={','.join(f'global@global:{group}' for group in LANES)}")
     for asset in ("raw_reset_file", "variance_file", "shopify_full_reset", "daily_sync_report"):
         expect(page.get_by_text(asset).first).to_be_visible()
-    page.wait_for_timeout(3000)
+    page.mouse.move(1000, 840)
+    page.wait_for_timeout(5000)
     picture(page, "lineage")
 
 
@@ -69,6 +70,7 @@ def test_the_report_is_opened_from_its_asset_and_explains_a_key(page: Page, ui: 
     body = page.locator("body")
     expect(body).to_contain_text(re.compile(r"All \d+ checks passed"))
     expect(body).to_contain_text("The variance went after it")
+    page.set_viewport_size({"width": 1100, "height": 1300})
     picture(page, "report")
     first = page.locator("#movers a").or_(page.locator("h2#movers ~ table a")).first
     upc = first.inner_text()
