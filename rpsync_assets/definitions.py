@@ -19,6 +19,7 @@ from rpsync_assets.clock.schedules import build_schedules
 from rpsync_assets.clock.sensors import build_sensors
 from rpsync_assets.partitions import build_partitions
 from rpsync_assets.resources.hotwax_oms import HotWaxOms
+from rpsync_assets.resources.io_manager import ParquetIOManager
 from rpsync_assets.resources.landing import Landing
 from rpsync_assets.resources.oms import EmbeddedOms, Oms
 from rpsync_assets.resources.outbox import Outbox
@@ -27,7 +28,7 @@ from rpsync_assets.resources.sent_alerts import SentAlerts
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.shopify import Shopify, ShopSettings
 from rpsync_assets.resources.state import State
-from rpsync_assets.resources.tables import ParquetIOManager, Tables
+from rpsync_assets.resources.tables import Tables
 from rpsync_assets.resources.warehouse import Warehouse
 from rpsync_assets.settings import Settings, load_settings
 
@@ -35,7 +36,8 @@ from rpsync_assets.settings import Settings, load_settings
 def build_resources(settings: Settings) -> dict[str, object]:
     """The doors for these settings, by the names that assets ask for."""
     secrets = settings.secrets
-    warehouse = Warehouse(settings.data_dir / "warehouse.duckdb", settings.data_dir / "tables")
+    meanings = {blueprint.name: blueprint.meaning for blueprint in assets.ALL}
+    warehouse = Warehouse(settings.data_dir / "warehouse.duckdb", settings.data_dir / "tables", meanings)
     tables = Tables(settings.data_dir / "tables", on_new_table=warehouse.show)
     sftp = Sftp(
         **settings.sftp.model_dump(),

@@ -25,6 +25,7 @@ from rpsync_assets.core.variance import Told
 
 CONFIG_VARIABLE = "RPSYNC_CONFIG"
 DATA_DIR_VARIABLE = "RPSYNC_DATA_DIR"
+REPORTS_VARIABLE = "RPSYNC_REPORTS_URL"
 TOKEN_PREFIX = "RPSYNC_SHOPIFY_TOKEN_"  # noqa: S105  the name of a variable
 SANDBOX_CONFIG = Path(__file__).parent / "sandbox" / "rpsync.toml"
 
@@ -256,6 +257,8 @@ class Settings(_Section):
     """Everything the product can be told."""
 
     data_dir: Path = Path("data")
+    # Where a web server shows the daily reports, for links in the UI; "rpsync ui" serves them and says so itself.
+    reports_url: str | None = None
     stores: dict[str, StoreSettings]
     sftp: SftpSettings
     oms: OmsSettings = OmsSettings()
@@ -334,7 +337,8 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     base = path.resolve().parent if path != SANDBOX_CONFIG else (folder / (data_dir or "data") / "sandbox").resolve()
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
-        settings = Settings.model_validate({**raw, "secrets": _secrets(environ)})
+        served = {"reports_url": environ[REPORTS_VARIABLE]} if environ.get(REPORTS_VARIABLE) else {}
+        settings = Settings.model_validate({**raw, **served, "secrets": _secrets(environ)})
     except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{path.name} cannot be used: {_first_line(error)}", f"Correct {path}") from error
     return _with_absolute_paths(settings, base=base, data_dir=folder / data_dir if data_dir else None)

@@ -18,12 +18,12 @@ from typing import Any
 import polars as pl
 
 from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, kind_of, understood
-from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.errors import BadFileError, BusyError, NotYetError
-from rpsync_assets.core.header import ColumnMap, Header, read_header
+from rpsync_assets.core.header import Header
 from rpsync_assets.core.lines import ASK_AGAIN
+from rpsync_assets.landed import header_of
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
+from rpsync_assets.resources.landing import Arrival, Landing, checksum
 from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
@@ -50,22 +50,6 @@ SCHEMA = {
     "same_content_day": pl.Date,
     "landed_at": _MOMENT,
 }
-
-
-def column_map(store: StoreSettings) -> ColumnMap:
-    """The store's column names as ``core.reader`` takes them."""
-    return ColumnMap(store.columns.store_code, store.columns.upc, store.columns.quantity)
-
-
-def header_of(path: Path, packing: Packing, store: StoreSettings) -> Header:
-    """The header of a landed file, understood as the store's settings say."""
-    separator = None if store.separator == "auto" else store.separator
-    return read_header(first_line(path, packing), column_map(store), separator)
-
-
-def packing_of(raw: Mapping[str, Any]) -> Packing:
-    """How a landed file is packed, from its row of ``raw_reset_file``; rows of older versions say nothing: plain."""
-    return Packing(raw.get("compression") or "none", raw.get("encoding") or "utf-8")
 
 
 def believe(arrival: Arrival, name: str, store: StoreSettings) -> Header:

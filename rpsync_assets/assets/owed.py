@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.assets.arriving import header_of, landed_files, packing_of
+from rpsync_assets.assets.arriving import landed_files
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import chain, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
@@ -20,6 +20,7 @@ from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, OWED_SCHEMA, owed_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.reset_guards import raw_is_new
 from rpsync_assets.core.stream import filter_blocks
+from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line
 from rpsync_assets.resources.oms import Oms

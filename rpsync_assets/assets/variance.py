@@ -115,7 +115,7 @@ def variance_file(
             found = receipts(oms, reader, state, slot, "reset")
             refuse_unseen_imports(found, reset_import["log_id"].unique().to_list(), slot)
             window = oms.window(reader, slot.store, due, told)
-            owed = _of_owed_keys(reader, unreported_shipments, due, slot.store, told)
+            owed = of_owed_keys(reader, unreported_shipments, due, slot.store, told)
         tables.write(OWED_SHIPMENTS, str(slot.key), owed)
         new = variance_due(pl.concat([unreported_shipments, owed]), due, window)
         table = pl.concat([table.join(due, on=["facility_id", "product_id"], how="anti"), new])
@@ -176,7 +176,7 @@ def variance_file(
     )
 
 
-def _of_owed_keys(
+def of_owed_keys(
     reader: OmsReader, unreported: pl.DataFrame, due: pl.DataFrame, store: str, told: Told
 ) -> pl.DataFrame:
     """Unreported shipments as of the moments at which owed keys were counted, for exactly those: an older file's."""

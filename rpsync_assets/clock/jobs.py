@@ -9,6 +9,7 @@ for it: there a day is three runs, each of which ends with a file that HotWax ha
 import dagster as dg
 
 _DELTA = dg.AssetSelection.assets("shopify_delta")
+_PREVIEW = dg.AssetSelection.assets("reset_preview")
 RAW = "raw_reset_file"
 
 
@@ -28,7 +29,7 @@ ACTIVE_PRODUCTS = _job(
 )
 RESET_DAY = _job(
     "reset_day",
-    dg.AssetSelection.all() - _DELTA,
+    dg.AssetSelection.all() - _DELTA - _PREVIEW,
     "The whole day of one store: filter Retail Pro's file, reset the OMS, take the variance back out, and bring"
     " Shopify to what may be sold. Where HotWax is the OMS it stops at the import that is not finished: use the three"
     " jobs reset_delivery, variance_delivery and shopify_reset.",
@@ -45,7 +46,9 @@ VARIANCE_DELIVERY = _job(
 )
 SHOPIFY_RESET = _job(
     "shopify_reset",
-    dg.AssetSelection.assets("variance_import", "online_atp", "shopify_feed", "shopify_full_reset", "pos_sales"),
+    dg.AssetSelection.assets(
+        *("variance_import", "online_atp", "shopify_feed", "shopify_full_reset", "pos_sales", "daily_sync_report")
+    ),
     "The day's third part, once HotWax has imported the variance: compare all of Shopify with what may be sold.",
 )
 SHOPIFY_DELTAS = _job(
@@ -59,6 +62,11 @@ REPLAY = _job(
     "A past day again, from the kept file to the OMS's receipt for the variance; Shopify is left alone. The same rows"
     " are not sent again; other rows of a day that was delivered go out only if filtered_reset_parts and variance_file"
     " are told why in the run's configuration (replay).",
+)
+DRY_RUN_DAY = _job(
+    "dry_run_day",
+    _PREVIEW | dg.AssetSelection.assets(RAW, "active_products", "filtered_reset", "unreported_shipments"),
+    "What the day of one store would change at the OMS and at Shopify, by how much; delivers nothing.",
 )
 INITIAL_LOAD = dg.define_asset_job(
     "initial_load",
@@ -77,5 +85,6 @@ JOBS = (
     SHOPIFY_RESET,
     SHOPIFY_DELTAS,
     REPLAY,
+    DRY_RUN_DAY,
     INITIAL_LOAD,
 )
