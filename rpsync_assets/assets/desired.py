@@ -19,7 +19,7 @@ from rpsync_assets.core.atp import less_owed, online_atp
 from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
 from rpsync_assets.core.publication import REFLECTED_SCHEMA
-from rpsync_assets.core.variance import variance_due
+from rpsync_assets.core.variance import unseen, variance_due
 from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
@@ -92,6 +92,8 @@ class DesiredReader:
 
     def _pending(self, reader: OmsReader, store: str, its: StoreSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Keys of files that are on their way, and the variances that the counts still owe: key and ``units``."""
+        known = self.state.accepted_by(store)
+        known_logs = set(known["log_id"])
         due = [self.state.variance_due(store)]
         held: list[pl.DataFrame] = []
         deltas: list[pl.DataFrame] = []
@@ -111,10 +113,12 @@ class DesiredReader:
                 continue
             except PermanentError:
                 continue
-            if delivery.kind == "reset" and self.state.accepted(store, [log.log_id]).is_empty():
+            if delivery.kind == "reset" and log.log_id not in known_logs:
                 # Imported, and reset_import has not been materialized since: its variance is due all the same.
+                # Of most old resets nothing is left in our memory either: newer counts have taken their place.
                 rows = self.oms.reset_rows(reader, log, Sent(delivery, self.outbox))
-                due.append(rows.filter(pl.col("status").is_in(ACCEPTED)).select(ACCEPTED_SCHEMA.keys()))
+                rows = rows.filter(pl.col("status").is_in(ACCEPTED)).select(ACCEPTED_SCHEMA.keys())
+                due.append(unseen(rows, known))
         rows = pl.concat(due).sort("snapshot_at").unique(KEY, keep="last", maintain_order=True)
         if rows.height:
             snapshots = rows["snapshot_at"].unique().to_list()
