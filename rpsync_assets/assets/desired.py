@@ -97,7 +97,7 @@ class DesiredReader:
         due = [self.state.variance_due(store)]
         held: list[pl.DataFrame] = []
         deltas: list[pl.DataFrame] = []
-        for delivery in self.state.deliveries_since(store, datetime.now(UTC).date() - RECENT):
+        for delivery in self._gone_out(store):
             try:
                 log = self.oms.import_of(reader, delivery)
             except NotYetError:
@@ -127,6 +127,20 @@ class DesiredReader:
             deltas.append(owed.select(*KEY, pl.col("available_delta").alias("units")))
         nothing = pl.DataFrame(schema=_DELTAS)
         return pl.concat([nothing.select(KEY), *held, rows.select(KEY)]), pl.concat([nothing, *deltas])
+
+    def _gone_out(self, store: str) -> list[Delivery]:
+        """Recent deliveries, and resets of which nobody knows whether they went out before a run died.
+
+        A variance of that kind is still due anyway. A reset of that kind did not, once a newer one was delivered: that
+        looked for it first (``assets/delivery``).
+        """
+        taken = self.state.deliveries_since(store, datetime.now(UTC).date() - RECENT)
+        newest = max((n for n, one in enumerate(taken) if one.kind == "reset" and one.delivered_at), default=-1)
+        return [
+            one
+            for number, one in enumerate(taken)
+            if one.delivered_at is not None or (one.kind == "reset" and number > newest)
+        ]
 
     def _rows(self, reader: OmsReader, delivery: Delivery) -> pl.DataFrame:
         """Key and ``units`` of a delivered file's rows; units of a variance only."""
