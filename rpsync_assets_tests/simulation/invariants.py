@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from rpsync_assets.assets.reset import ACCOUNTING
+from rpsync_assets.assets.verdicts import GuardRefusedError
 from rpsync_assets.core.errors import BadFileError, HeldError, NotYetError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.oms.ledger import verify
@@ -141,9 +142,13 @@ def _ledger(player: "Player") -> None:
             raise Violation(f"{player.happenings.sales_posted} sales, {taken_in} taken in, {rows} in the ledger")
 
 
+_HELD = {"raw_row_count", "filtered_row_count", "active_row_count"}
+
+
 def may_stop(player: "Player", ran: Ran) -> None:
     """A day may stop before its delivery because of its file; for no other reason."""
-    if not isinstance(ran.why, BadFileError | HeldError | NotYetError) and "active" not in str(ran.why):
+    refused = {one.name for one in ran.why.verdicts if not one.passed} if isinstance(ran.why, GuardRefusedError) else ()
+    if not (isinstance(ran.why, BadFileError | HeldError | NotYetError) or (refused and refused <= _HELD)):
         raise Violation(f"{ran.stopped_at} stops: {ran.why!r}") from ran.why
     player.played.checked["days stopped by their file"] += 1
 
