@@ -112,6 +112,7 @@ class DesiredReader:
                 held.append(keys.select(KEY))
                 continue
             except PermanentError:
+                due.append(self._given_up(reader, delivery, known))
                 continue
             if delivery.kind == "reset" and log.log_id not in known_logs:
                 # Imported, and reset_import has not been materialized since: its variance is due all the same.
@@ -127,6 +128,21 @@ class DesiredReader:
             deltas.append(owed.select(*KEY, pl.col("available_delta").alias("units")))
         nothing = pl.DataFrame(schema=_DELTAS)
         return pl.concat([nothing.select(KEY), *held, rows.select(KEY)]), pl.concat([nothing, *deltas])
+
+    def _given_up(self, reader: OmsReader, delivery: Delivery, known: pl.DataFrame) -> pl.DataFrame:
+        """``ACCEPTED_SCHEMA``: what is owed for a file that the OMS gave up.
+
+        An import that died may have put some counts in place before, and which ones is not told; a variance that was
+        not taken in, or not to its end, is owed still.
+        """
+        if delivery.kind == "variance":
+            older = known.filter(pl.col("snapshot_at") <= delivery.snapshot_at)
+            return older.join(self._rows(reader, delivery), on=KEY, how="semi")
+        log = self.oms.died(reader, delivery)
+        if log is None:
+            return known.clear()
+        rows = self.oms.reset_rows(reader, log, Sent(delivery, self.outbox))
+        return unseen(rows.select(ACCEPTED_SCHEMA.keys()), known)
 
     def _gone_out(self, store: str) -> list[Delivery]:
         """Recent deliveries, and resets of which nobody knows whether they went out before a run died.
