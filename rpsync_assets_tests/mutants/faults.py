@@ -247,6 +247,12 @@ FAULTS = (
         "due.append(rows)",
     ),
     Fault(
+        "what an import put in place before it died is published",
+        _DESIRED,
+        "                due.append(self._given_up(reader, delivery, known))\n",
+        "",
+    ),
+    Fault(
         "Shopify's own sales are sent back to it",
         _ORDERS,
         '    expected = pl.col("baseline_before") - (pl.col("reflected") - pl.col("reflected_before"))\n',
@@ -261,8 +267,8 @@ FAULTS = (
     Fault(
         "what is under way is forgotten where the target is cut off at zero",
         _ORDERS,
-        "    return _plan(planned.with_columns(baseline=shown + pl.col(\"under_way\")))\n",
-        "    return _plan(planned.with_columns(baseline=pl.col(\"quantity\")))\n",
+        '    return _plan(planned.with_columns(baseline=shown + pl.col("under_way")))\n',
+        '    return _plan(planned.with_columns(baseline=pl.col("quantity")))\n',
     ),
     Fault(
         "a delta sends the absolute number",

@@ -1,7 +1,7 @@
 """``python -m rpsync_assets_tests.simulation``: play many stories, or make a failing one short.
 
-    --days 10000           so many days over as many seeds as that needs
-    --seed 17 --shrink     the shortest story that fails as seed 17 does, as Python
+--days 10000           so many days over as many seeds as that needs
+--seed 17 --shrink     the shortest story that fails as seed 17 does, as Python
 """
 
 import argparse

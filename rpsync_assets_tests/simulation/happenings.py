@@ -317,9 +317,7 @@ class Happenings:
         return [
             str(order.id)
             for order in self.shop.shop.orders("cancelled_at IS NULL", 100_000)
-            if order.left
-            and not any(line.issued for line in self._lines_of(str(order.id)))
-            and len(order.refunds) < 3
+            if order.left and not any(line.issued for line in self._lines_of(str(order.id))) and len(order.refunds) < 3
         ]
 
     def _lines_of(self, number: str) -> list[Line]:

@@ -68,7 +68,9 @@ def settled(player: "Player") -> None:
     for key, (snapshot, units, short) in found.items():
         view = player.world.views.get(snapshot)
         if view is None or view[key] != units:
-            raise Violation(f"{key}: the OMS accepted {units} as of {snapshot}, Retail Pro counted {view and view[key]}")
+            raise Violation(
+                f"{key}: the OMS accepted {units} as of {snapshot}, Retail Pro counted {view and view[key]}"
+            )
         wanted = player.world.expected(key, snapshot) + short
         if really[key] != wanted:
             raise Violation(f"{key}: {really[key]} on hand, must be {wanted} (count of {snapshot}: {units})")

@@ -237,9 +237,7 @@ class Player:
         finally:
             self.points.asleep, self.points.lose = True, False
 
-    def _cut(
-        self, what: str, number: int, run: Callable[[], Ran], look: Callable[[], None]
-    ) -> Callable[[str], None]:
+    def _cut(self, what: str, number: int, run: Callable[[], Ran], look: Callable[[], None]) -> Callable[[str], None]:
         def happen(name: str) -> None:
             if what == "power_cut":
                 self.played.fired["power cuts"] += 1
@@ -290,10 +288,10 @@ class Player:
                 ran = self.product.day(day, only, release=release)
             if ran.success:
                 break
-            if ran.stopped_at in MORNING[:4] and only is MORNING:
+            if ran.stopped_at in MORNING[:4]:
                 # Today's file is unusable or older than what went out; what went out goes on to its end.
                 invariants.may_stop(self, ran)
-                only = MORNING[4:]
+                only = MORNING[3:] if only is MORNING else MORNING[4:]
         assert ran is not None
         if not ran.success and not invariants.nothing_was_begun(self, day):
             raise invariants.Violation(f"{day} does not settle: {ran.stopped_at}: {ran.why}")

@@ -130,7 +130,8 @@ class ShopDoor:
         """Units that its own orders took, less what was restocked."""
         item = f"9{product}"
         return sum(
-            order.lines.get(item, 0) - sum(units for one, units, restocked in order.refunds if one == item and restocked)
+            order.lines.get(item, 0)
+            - sum(units for one, units, restocked in order.refunds if one == item and restocked)
             for order in self.shop.orders("1 = 1", 100_000)
         )
 
