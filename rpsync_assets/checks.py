@@ -94,7 +94,7 @@ def _differences(reader: OmsReader, accepted: pl.DataFrame, store: str, told: To
 
 _GAPS = f"""
 WITH stored AS (
-  SELECT 'kept' AS fate, count(*) AS rows FROM filtered_reset
+  SELECT CASE WHEN owed THEN 'owed' ELSE 'kept' END AS fate, count(*) AS rows FROM filtered_reset GROUP BY ALL
   UNION ALL SELECT 'rejected: ' || reason, count(*) FROM {REJECTED} GROUP BY reason
 ), told AS (
   SELECT fate, rows FROM {ACCOUNTING} WHERE fate NOT IN ('lines', 'inactive')

@@ -18,6 +18,11 @@ EASTERNMOST = "Pacific/Kiritimati"
 FIRST_DATE = "2025-01-01"
 
 
+def today_in(zone: ZoneInfo) -> date:
+    """The date that has begun in a store's time zone."""
+    return datetime.now(UTC).astimezone(zone).date()
+
+
 @dataclass(frozen=True)
 class Slot:
     """One business date of one product store."""
@@ -42,7 +47,7 @@ class Slot:
         Raises:
             NotYetError: it has not begun.
         """
-        today = datetime.now(UTC).astimezone(zone).date()
+        today = today_in(zone)
         if self.day > today:
             raise NotYetError(
                 f"{self.day} has not begun at {self.store} ({zone.key}), where it is {today}",

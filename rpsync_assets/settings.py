@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.core.names import DEFAULT_FILE_PATTERN
+from rpsync_assets.core.reset import REASONS
+from rpsync_assets.core.reset_guards import Limits
 from rpsync_assets.core.variance import Told
 
 CONFIG_VARIABLE = "RPSYNC_CONFIG"
@@ -63,6 +65,43 @@ class StoreShopifySettings(_Section):
         return "off" if self.url is None else self.publish
 
 
+class GuardSettings(_Section):
+    """How far a day's file may differ from what is usual before its delivery is held (``core.reset_guards``)."""
+
+    # Of the median of the last good days' rows. Left out: by the kind of file, a full one 0.9 to 1.5 (it only grows), a
+    # delta 0.05 to 20 (a quiet Sunday, a stocktake).
+    min_rows_share: float | None = Field(default=None, ge=0)
+    max_rows_share: float | None = Field(default=None, gt=0)
+    # Per reason. One in twenty is a bad column, not bad data ...
+    max_rejected_share: float = Field(default=0.05, ge=0, le=1)
+    # ... but two counts of one key are never right, and shops that are not in the OMS may be a steady few.
+    max_rejected_share_of: dict[str, float] = {"conflicting_duplicate": 0.01, "unknown_facility": 0.1}
+    # An ordinary night sells a few in a hundred out; a tenth of all stock gone is an export without a shop.
+    max_zeroed_share: float = Field(default=0.1, ge=0, le=1)
+    max_missing_share: float = Field(default=0.05, ge=0, le=1)
+
+    @field_validator("max_rejected_share_of")
+    @classmethod
+    def _known_reasons(cls, shares: dict[str, float]) -> dict[str, float]:
+        for reason, share in shares.items():
+            if reason not in REASONS:
+                raise ValueError(f"'{reason}' is none of {', '.join(REASONS)}")
+            if not 0 <= share <= 1:
+                raise ValueError(f"the share of {reason} must be between 0 and 1")
+        return shares
+
+    @property
+    def limits(self) -> Limits:
+        """As the guards take them."""
+        return Limits(
+            rows_share=(self.min_rows_share, self.max_rows_share),
+            rejected_share=self.max_rejected_share,
+            rejected_share_of=self.max_rejected_share_of,
+            zeroed_share=self.max_zeroed_share,
+            missing_share=self.max_missing_share,
+        )
+
+
 class StoreSettings(_Section):
     """One product store; its id in the OMS is its name in the file."""
 
@@ -71,6 +110,8 @@ class StoreSettings(_Section):
     # Retail Pro sends ADOC's stores what changed (S001); a store that gets everything says "full".
     file_kind: Literal["delta", "full"] = "delta"
     file_pattern: str = DEFAULT_FILE_PATTERN
+    # The name of a marker that says a file is whole ("{name}.done", "{stem}.done"); empty: its size must stand still.
+    done_marker: str = ""
     columns: ColumnNames = ColumnNames()
     # Found by looking at the file, unless they are said here.
     encoding: Literal["auto", "utf-8", "utf-16", "cp1252"] = "auto"
@@ -87,6 +128,7 @@ class StoreSettings(_Section):
     booked_by: Literal["order_completed", "fulfillment_history"] = "order_completed"
     # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    guards: GuardSettings = GuardSettings()
     shopify: StoreShopifySettings = StoreShopifySettings()
 
     @field_validator("time_zone")
@@ -97,6 +139,13 @@ class StoreSettings(_Section):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"'{name}' is not a time zone such as America/New_York") from error
         return name
+
+    @field_validator("done_marker")
+    @classmethod
+    def _names_the_file(cls, template: str) -> str:
+        if template and not ("{name}" in template or "{stem}" in template):
+            raise ValueError(f"'{template}' must hold {{name}} or {{stem}}, such as {{name}}.done")
+        return template
 
     @field_validator("file_pattern")
     @classmethod

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from rpsync_assets.settings import (
+    GuardSettings,
     OmsSettings,
     Settings,
     SftpSettings,
@@ -40,6 +41,7 @@ def test_the_settings_example_can_be_used_as_it_stands(tmp_path: Path) -> None:
         (("sftp",), SftpSettings),
         (("oms",), OmsSettings),
         (("stores", "US"), StoreSettings),
+        (("stores", "US", "guards"), GuardSettings),
         (("stores", "US", "shopify"), StoreShopifySettings),
     ],
 )
@@ -53,7 +55,14 @@ def test_what_is_commented_out_in_the_example_is_every_default(
         shown = shown[name]
     for name, field in model.model_fields.items():
         assert name in shown, f"{name} is not in the example"
-        if not field.is_required() and name not in {"columns", "shopify", "url"}:
+        if not field.is_required() and name not in {
+            "columns",
+            "shopify",
+            "url",
+            "guards",
+            "min_rows_share",
+            "max_rows_share",
+        }:
             assert type(field.default)(shown[name]) == field.default, name
 
 

@@ -7,24 +7,25 @@ of exactly-once (``assets/delivery``).
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
+from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.retail_pro import header_of, packing_of
+from rpsync_assets.assets.owed import OWED, filter_landed, owed_today
+from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
-from rpsync_assets.core import guards
+from rpsync_assets.core import guards, reset_guards
+from rpsync_assets.core.active import compile_active, with_newly_listed
 from rpsync_assets.core.errors import HeldError, NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
+from rpsync_assets.core.owed import WHY, with_owed
 from rpsync_assets.core.parts import split, to_csv
-from rpsync_assets.core.reset import REASONS, Accounting, Rules, known_facilities
-from rpsync_assets.core.stream import filter_blocks
-from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.landing import blocks, first_line
+from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
+from rpsync_assets.partitions import Slot, today_in
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp, SftpSession
@@ -51,6 +52,7 @@ FILTER_CHECKS = {
     "filtered_row_count": "Rows are left to deliver; a day without any is held until a person releases it.",
     "filtered_upca_valid": "Every UPCA that is delivered can be matched.",
     "filtered_keys_unique": "Each facility and UPCA stands there once.",
+    **reset_numbers.CHECKS,
 }
 """Shown where the rows are made, and again where they are delivered: the delivering asset calls the guards itself."""
 
@@ -69,45 +71,64 @@ def filtered_reset(
     active_products: pl.DataFrame,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
+    state: dg.ResourceParam[State],
     tables: dg.ResourceParam[Tables],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The rows to apply: counts of active products at the store's facilities, as of the file's snapshot.
 
-    Every other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` with
+    With them go the keys that are owed from earlier files, each as of its own snapshot: ``owed_keys`` tells why. Every
+    other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` with
     line number, text and reason, and ``reset_row_accounting`` adds up to the row.
     """
     slot = Slot.of(context)
     raw = raw_reset_file.row(0, named=True)
+    store = settings.store(slot.store)
     with oms.read() as reader:
         facilities, shared_codes = known_facilities(reader.facilities(slot.store))
-    path = Path(raw["landed_path"])
-    if not path.exists():
-        raise NotYetError(f"The landed file {path.name} is gone", "Materialize raw_reset_file again")
-    its, packing = settings.store(slot.store), packing_of(raw)
-    outcome = filter_blocks(
-        blocks(path, start=len(first_line(path, packing)), packing=packing),
-        header=header_of(path, packing, its),
-        active=active_products,
-        facilities=facilities,
-        snapshot_at=raw["snapshot_at"],
-        rules=Rules(its.decimal_mark, its.check_digit),
-        on_rows=_progress(raw["file_name"], raw["rows"]),
-    )
+        active = active_products
+        if slot.day == today_in(store.zone):
+            active = with_newly_listed(active, compile_active(reader.listed_products(slot.store)).active)
+    outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
+    owed = owed_today(
+        outcome.kept,
+        raw,
+        slot=slot,
+        store=store,
+        active=active,
+        facilities=facilities,
+        tables=tables,
+        state=state,
+    )
     tables.write(REJECTED, str(slot.key), outcome.rejected)
-    tables.write(ACCOUNTING, str(slot.key), accounting_table(accounting, lines=raw["rows"]))
+    tables.write(OWED, str(slot.key), owed)
+    # Without a ledger nobody can bring back what moved since an old count: such keys are told, not delivered.
+    filtered = with_owed(outcome.kept, owed if oms.ledger else owed.clear(), file_name=raw["file_name"])
+    tables.write(
+        ACCOUNTING, str(slot.key), accounting_table(accounting, lines=raw["rows"], owed=int(filtered["owed"].sum()))
+    )
+    verdicts = [
+        *fit_to_deliver(filtered, accounting),
+        *number_verdicts(
+            filtered, accounting, slot=slot, limits=store.guards.limits, oms=oms, state=state, tables=tables
+        ),
+    ]
     return dg.MaterializeResult(
-        value=outcome.kept,
-        check_results=[*checks, *map(check_result, fit_to_deliver(outcome.kept, accounting))],
+        value=filtered,
+        check_results=[*checks, *map(check_result, verdicts)],
         metadata={
-            **described(outcome.kept, snapshot_at=raw["snapshot_at"]),
+            **described(filtered, snapshot_at=raw["snapshot_at"]),
             "raw rows": accounting.read,
+            "kept": accounting.kept,
             "inactive": accounting.inactive,
             "rejected": sum(accounting.rejected.values()),
             "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
             **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
+            **counted("owed", {why: owed.filter(pl.col("why") == why).height for why in WHY}),
+            **({} if oms.ledger or owed.is_empty() else {"owed keys": "not delivered: [oms] ledger is off"}),
             "decimal mark": outcome.decimal_mark or "not told by the file",
+            "products listed since the list was made": active.height - active_products.height,
             "store codes of two facilities": ", ".join(shared_codes) or "none",
         },
     )
@@ -118,6 +139,7 @@ def filtered_reset(
     kinds={"sftp", "csv"},
     checks={
         **FILTER_CHECKS,
+        "raw_is_new": "The file is not an earlier day's once more.",
         "part_row_counts": "Parts hold every row once, are balanced, and never above 200,000 records.",
     },
 )
@@ -125,6 +147,7 @@ def filtered_reset_parts(
     context: dg.AssetExecutionContext,
     filtered_reset: pl.DataFrame,
     config: ReleaseConfig,
+    settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
     sftp: dg.ResourceParam[Sftp],
     state: dg.ResourceParam[State],
@@ -140,19 +163,32 @@ def filtered_reset_parts(
     snapshot_at = recorded_snapshot(context, "filtered_reset")
     lines, stored = read_accounting(tables.read(ACCOUNTING, slot))
     # What is kept is what is delivered now, whatever an earlier run said it had stored.
-    accounting = replace(stored, kept=filtered_reset.height)
+    accounting = replace(stored, kept=filtered_reset.filter(~pl.col("owed")).height)
     parts = split(filtered_reset)
-    checks = require(
-        [
-            guards.rows_accounted_for(accounting, lines=lines),
-            *fit_to_deliver(filtered_reset, accounting),
-            guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
-        ],
-        release=config.release,
-    )
     contents = [to_csv(part) for part in parts]
     digest = content_digest(contents)
     generation = state.generation_of(slot.store, slot.day, digest)
+    went_out = state.deliveries(slot.store, slot.day, "reset", generation)
+    sent_before = bool(went_out) and all(delivery.delivered_at is not None for delivery in went_out)
+    checks = require(
+        [
+            reset_guards.raw_is_new(tables.read("raw_reset_file", slot).row(0, named=True), day=slot.day),
+            guards.rows_accounted_for(accounting, lines=lines),
+            *fit_to_deliver(filtered_reset, accounting),
+            *number_verdicts(
+                filtered_reset,
+                accounting,
+                slot=slot,
+                limits=settings.store(slot.store).guards.limits,
+                oms=oms,
+                state=state,
+                tables=tables,
+            ),
+            guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
+        ],
+        # What went out once is not held back by a second click: nothing is sent again.
+        release=config.release or ("it was delivered before" if sent_before else ""),
+    )
     parcels = [
         Parcel(
             name=reset_part_name(slot.store, slot.day, generation, number, len(parts)),
@@ -200,9 +236,9 @@ def fit_to_deliver(kept: pl.DataFrame, accounting: Accounting) -> list[guards.Ve
     ]
 
 
-def accounting_table(accounting: Accounting, *, lines: int) -> pl.DataFrame:
-    """The accounting as a table: ``fate``, ``rows``; the first row is the lines counted on arrival."""
-    fates = {"lines": lines, "kept": accounting.kept, "inactive": accounting.inactive}
+def accounting_table(accounting: Accounting, *, lines: int, owed: int) -> pl.DataFrame:
+    """The accounting as a table: ``fate``, ``rows``; first the lines counted on arrival; owed rows are not of them."""
+    fates = {"lines": lines, "owed": owed, "kept": accounting.kept, "inactive": accounting.inactive}
     rejected = {f"rejected: {reason}": accounting.rejected.get(reason, 0) for reason in REASONS}
     rows = [*fates.items(), *rejected.items()]
     return pl.DataFrame(rows, schema={"fate": pl.String, "rows": pl.Int64}, orient="row")

@@ -17,14 +17,18 @@ from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.names import content_digest, variance_name
 from rpsync_assets.core.parts import LOCATION
-from rpsync_assets.core.variance import VARIANCE_SCHEMA, to_csv, variance_due
+from rpsync_assets.core.variance import RESET_ROW, VARIANCE_SCHEMA, Told, to_csv, variance_due
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
+from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
+
+OWED_SHIPMENTS = "unreported_shipments_of_owed_keys"
+"""A table beside ``variance_file``: what Retail Pro was not told of when it counted the keys that were owed."""
 
 
 @asset(group="variance", kinds={"sql"})
@@ -108,7 +112,9 @@ def variance_file(
             found = receipts(oms, reader, state, slot, "reset")
             refuse_unseen_imports(found, reset_import["log_id"].unique().to_list(), slot)
             window = oms.window(reader, slot.store, due, told)
-        new = variance_due(unreported_shipments, due, window)
+            owed = _of_owed_keys(reader, unreported_shipments, due, slot.store, told)
+        tables.write(OWED_SHIPMENTS, str(slot.key), owed)
+        new = variance_due(pl.concat([unreported_shipments, owed]), due, window)
         table = pl.concat([table.join(due, on=["facility_id", "product_id"], how="anti"), new])
     checks = require(
         [
@@ -158,6 +164,16 @@ def variance_file(
             "outcome": sent.outcome if table.height else "nothing to take back: no file was sent",
         },
     )
+
+
+def _of_owed_keys(
+    reader: OmsReader, unreported: pl.DataFrame, due: pl.DataFrame, store: str, told: Told
+) -> pl.DataFrame:
+    """Unreported shipments as of the moments at which owed keys were counted, for exactly those: an older file's."""
+    asked = unreported["snapshot_at"].unique()
+    older = due.filter(~pl.col("snapshot_at").is_in(asked.implode()))
+    shipped = reader.unreported_shipments(store, older["snapshot_at"].unique().to_list(), told)
+    return shipped.join(older, on=RESET_ROW, how="semi")
 
 
 def _same_name(shipped: pl.DataFrame) -> int:

@@ -87,3 +87,17 @@ def compile_active(listed: pl.DataFrame) -> ActiveProducts:
         .sort("product_id", "upca")
     )
     return ActiveProducts(active, excluded)
+
+
+def with_newly_listed(active: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """The day's list and the products that came onto it since: those must not be dropped with the inactive ones.
+
+    Args:
+        active: the list of 01:00: ``SCHEMA``.
+        fresh: the list of now: ``SCHEMA``.
+
+    Returns:
+        ``SCHEMA``. Where both know a product or a UPCA, the day's list stands.
+    """
+    new = fresh.join(active, on="gtin", how="anti").join(active, on="product_id", how="anti")
+    return pl.concat([active, new.select(active.columns)]).sort("product_id") if new.height else active

@@ -11,21 +11,26 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 EVENING_BELONGS_TO_NEXT_DAY = 20
 """From this store-local hour on, a snapshot serves the next business date."""
 
+FileKind = Literal["delta", "full"]
+"""What a file holds: the products whose counts changed, or every product ever created."""
+
 SNAPSHOT_FORMAT = "%Y%m%dT%H%M%S"
-DEFAULT_FILE_PATTERN = r"reset_{store}_(?P<snapshot>\d{8}T\d{6})\.csv"
+DEFAULT_FILE_PATTERN = r"reset_{store}_(?P<snapshot>\d{8}T\d{6})\.csv(?:\.gz)?"
 
 
 @dataclass(frozen=True)
 class ResetName:
-    """What the name of a Retail Pro file told us: the moment its counts were taken, and the day they serve."""
+    """What the name of a Retail Pro file told us: when it was counted, the day it serves, and its kind."""
 
     snapshot_at: datetime
     business_date: date
+    kind: FileKind | None = None
 
 
 def business_date(snapshot_at: datetime, zone: ZoneInfo) -> date:
@@ -42,7 +47,8 @@ def read_reset_name(
     Args:
         name: the file's name without a folder.
         pattern: a regular expression for the whole name; ``{store}`` stands for the store, and a group named
-            ``snapshot`` (``YYYYMMDDTHHMMSS``, store-local time) for the moment of the counts.
+            ``snapshot`` (``YYYYMMDDTHHMMSS``, store-local time) for the moment of the counts. A group named ``kind``
+            (``full`` or ``delta``, any case) says what the file holds, where a store gets both.
         store: the product store's id.
         zone: the store's time zone.
         modified_at: the server's modification time, used less ``export_minutes`` when the name has no snapshot.
@@ -60,7 +66,12 @@ def read_reset_name(
         except ValueError:  # 20260231T000000 looks like a moment and is none: not a name of ours
             return None
         snapshot_at = local.astimezone(UTC)
-    return ResetName(snapshot_at, business_date(snapshot_at, zone))
+    kind = (match.groupdict().get("kind") or "").casefold()
+    return ResetName(
+        snapshot_at,
+        business_date(snapshot_at, zone),
+        "full" if kind == "full" else "delta" if kind == "delta" else None,
+    )
 
 
 def reset_part_name(store: str, day: date, generation: int, part: int, parts: int) -> str:

@@ -6,7 +6,7 @@ Belongs here: bytes on our disk. Does not: SFTP (``resources/sftp``), what the b
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -95,6 +95,20 @@ class Landing:
     def path(self, day: date, store: str, name: str) -> Path:
         """Where a file of that name lies; the name is only ever its last part, whatever the server called it."""
         return self.folder / day.isoformat() / store / Path(name).name
+
+    def set_aside(self, path: Path) -> Path | None:
+        """Keep the bytes that lie under a name under a second one as well, before others take their place.
+
+        Returns:
+            ``<name>.<first digits of the checksum>``, or None when nothing lies there.
+        """
+        sha256 = checksum(path)
+        if sha256 is None:
+            return None
+        aside = path.with_name(f"{path.name}.{sha256[:12]}")
+        with suppress(FileExistsError):
+            os.link(path, aside)
+        return aside
 
     @contextmanager
     def receive(self, path: Path, told: Told = "auto") -> Iterator[Arrival]:

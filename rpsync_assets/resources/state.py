@@ -320,6 +320,26 @@ class State:
             rows = [tuple(row) for row in connection.execute(query).all()]
         return pl.DataFrame(rows, orient="row", schema={"facility_id": pl.String, "product_id": pl.String})
 
+    def newest_accepted(self, store: str) -> pl.DataFrame:
+        """The newest accepted count of every key of a store, for whatever day: ``ACCEPTED_SCHEMA``."""
+        return self._accepted_where(_accepted.c.product_store == store)
+
+    def delivered_days(self, store: str, *, since: date, before: date) -> list[date]:
+        """The business dates in a range whose reset went out."""
+        query = (
+            select(_deliveries.c.business_date)
+            .distinct()
+            .where(
+                _deliveries.c.product_store == store,
+                _deliveries.c.kind == "reset",
+                _deliveries.c.business_date >= since,
+                _deliveries.c.business_date < before,
+                _deliveries.c.delivered_at.is_not(None),
+            )
+        )
+        with self.engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def variance_due(self, store: str) -> pl.DataFrame:
         """The accepted rows of a store, of any day, whose variance is still due: ``ACCEPTED_SCHEMA``."""
         return self._accepted_where(_accepted.c.product_store == store, _accepted.c.settled_at.is_(None))

@@ -130,14 +130,13 @@ def _spoiled(found: FileRows, spoiled: Sequence[tuple[Stocked, int]], each: int)
 
 def _without_key(found: FileRows, counts: Sequence[tuple[Stocked, int]], each: int) -> None:
     """Rows whose product or facility cannot be told."""
-    not_numbers = (("2.05E+12", "exponent_upc"), ("NOUPC", "invalid_upc"), ("20500001000-1", "invalid_upc"))
     for place in range(each):
         stocked, quantity = counts[place * 7 % len(counts)]
-        not_a_number, reason = not_numbers[place % len(not_numbers)]
         found.rows += [
             _row(stocked, quantity, upc="" if place % 2 else "  "),
-            _row(stocked, quantity, upc=not_a_number),
+            _row(stocked, quantity, upc="20500001000-1" if place % 2 else "NOUPC"),
+            _row(stocked, quantity, upc="2.05E+12"),
             _row(stocked, quantity, code=UNKNOWN_CODES[place % len(UNKNOWN_CODES)]),
         ]
-        for unusable in ("blank_upc", reason, "unknown_facility"):
-            found.rejected[unusable] = found.rejected.get(unusable, 0) + 1
+    for reason in ("blank_upc", "invalid_upc", "exponent_upc", "unknown_facility"):
+        found.rejected[reason] = each

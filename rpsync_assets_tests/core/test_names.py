@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core.arrival import choose
+from rpsync_assets.core.arrival import choose, understood
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import (
     DEFAULT_FILE_PATTERN,
@@ -151,15 +151,14 @@ def test_the_same_bytes_are_the_same_generation_however_they_are_cut() -> None:
 # The day's file -------------------------------------------------------------------------------------------------------
 def chosen(*files: tuple[str, int]) -> tuple[str, list[str]]:
     """The day's file and its others; a file is its name and the minute of the morning it was written at."""
-    choice = choose(
+    candidates = understood(
         [(name, datetime(2026, 3, 10, 6, minute, tzinfo=UTC)) for name, minute in files],
         store="US",
-        day=DAY,
         pattern=DEFAULT_FILE_PATTERN,
         zone=NEW_YORK,
         export_minutes=0,
-        folder="retailpro/incoming",
     )
+    choice = choose(candidates, store="US", day=DAY, folder="retailpro/incoming", listed=len(files))
     return choice.chosen.name, [other.name for other in choice.others]
 
 
@@ -197,13 +196,12 @@ def test_without_any_file_of_the_store_the_number_of_others_is_named() -> None:
 
 def test_of_equal_snapshots_the_one_written_last_is_taken() -> None:
     """A store whose names carry no moment writes the same name; the server's time decides, then the name."""
-    choice = choose(
+    candidates = understood(
         [("inventory_a.csv", MODIFIED), ("inventory_b.csv", MODIFIED)],
         store="US",
-        day=DAY,
         pattern=r"inventory_\w\.csv",
         zone=NEW_YORK,
         export_minutes=0,
-        folder="x",
     )
+    choice = choose(candidates, store="US", day=DAY, folder="x", listed=2)
     assert choice.chosen.name == "inventory_b.csv"

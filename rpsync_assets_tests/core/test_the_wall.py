@@ -27,7 +27,7 @@ QUIET = {
     "concurrent",
     "zoneinfo",
 }
-QUIET |= {"datetime", "typing", "rpsync_assets.core"}
+QUIET |= {"datetime", "statistics", "typing", "rpsync_assets.core"}
 
 
 def imported(tree: ast.Module) -> set[str]:

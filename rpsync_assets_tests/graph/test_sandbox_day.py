@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -173,7 +174,7 @@ def test_the_command_ends_well_and_writes_assets_checks_and_receipts(command: Co
             "bytes" in store["assets"][name] for name in ("raw_reset_file", "filtered_reset_parts", "variance_file")
         )
         assert all({"asset", "check", "passed", "observed", "threshold"} <= set(check) for check in store["checks"])
-        assert len(store["checks"]) == 36
+        assert len(store["checks"]) == 47
         assert set(store["receipts"]) == {"reset_import", "variance_import", "shopify_full_reset", "shopify_delta"}
         assert store["receipts"]["reset_import"]["import log"] != "nothing was delivered"
         assert "DRY RUN" in store["receipts"]["shopify_full_reset"]["receipt"]
@@ -187,9 +188,11 @@ def test_every_file_and_folder_of_the_command_is_private(command: Command):
 
 
 def test_a_broken_world_ends_with_code_one_and_a_red_line(command: Command, tmp_path: Path):
-    """The file is gone from the server: the same command says so, and still tells the other store's day."""
+    """The file is nowhere, not even among the kept ones: the command says so, and still tells the other store's day."""
     file = next((command.data / "sandbox/sftp/retailpro/incoming").glob("reset_AU_*.csv"))
     file.rename(tmp_path / file.name)
+    for kept in (command.data / "tables/landed_files").rglob("product_store=AU"):
+        shutil.rmtree(kept)
     done = _demo(command.data, tmp_path / "day.json")
     (tmp_path / file.name).rename(file)
     assert done.returncode == 1

@@ -41,12 +41,15 @@ GRAPH = {
     "pos_sales": ("hotwax", set()),
     "shopify_delta": ("shopify", {"pos_sales", "shopify_full_reset"}),
 }
-FILTER_CHECKS = {"rows_accounted_for", "filtered_row_count", "filtered_upca_valid", "filtered_keys_unique"}
+FILTER_CHECKS = {
+    *("rows_accounted_for", "filtered_row_count", "filtered_upca_valid", "filtered_keys_unique"),
+    *("rows_like_other_days", "rejected_share", "zeroed_share", "missing_share"),
+}
 CHECKS = {
-    "raw_reset_file": {"raw_row_count", "raw_snapshot_past"},
+    "raw_reset_file": {"raw_row_count", "raw_snapshot_past", "raw_is_new", "older_files_usable"},
     "active_products": {"active_row_count", "active_upca_valid", "active_upca_unique"},
     "filtered_reset": {*FILTER_CHECKS, "stored_rows_match_accounting"},
-    "filtered_reset_parts": {*FILTER_CHECKS, "part_row_counts"},
+    "filtered_reset_parts": {*FILTER_CHECKS, "raw_is_new", "part_row_counts"},
     "reset_import": {"import_complete"},
     "variance_file": {"variance_keys_within_reset", "variance_reset_same_day"},
     "variance_import": {"oms_matches_retail_pro"},

@@ -167,7 +167,8 @@ def test_the_products_filter_accounts_for_every_row_as_the_sandbox_wrote_it(size
     assert outcome.accounting.kept == morning.kept_keys == truth.height == SIZES[size].kept_rows
     assert outcome.accounting.rejected == morning.rejected
     assert outcome.accounting.inactive == morning.inactive_rows
-    assert set(morning.rejected) == set(reset.REASONS)
+    # Two reasons are a matter of a store's settings, or of a file whose decimal mark cannot be told.
+    assert set(morning.rejected) == set(reset.REASONS) - {"ambiguous_quantity", "failing_check_digit"}
     assert min(*morning.rejected.values(), *morning.spellings.values()) > 0
     assert sum(morning.rejected.values()) < 0.01 * morning.total_rows
     said = truth.select("facility_id", "product_id", quantity="file_quantity").sort("facility_id", "product_id")

@@ -1,0 +1,280 @@
+"""How Retail Pro's files come to lie here: whole, once per content, with everything known about them.
+
+Belongs here: landing the day's file and the older ones whose counts may still be owed, and the list of what was landed.
+Does not: which file is the day's (``core/arrival``), bytes on disk (``resources/landing``), the asset itself.
+
+Raw bytes are kept as received: a file that is sent again under the same name is landed beside the earlier one, which
+keeps its bytes under ``<name>.<first digits of its checksum>``.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import polars as pl
+
+from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, kind_of, understood
+from rpsync_assets.core.encoding import Packing
+from rpsync_assets.core.errors import BadFileError, NotYetError
+from rpsync_assets.core.reader import ASK_AGAIN, ColumnMap, Header, read_header
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
+from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import StoreSettings
+
+_log = logging.getLogger(__name__)
+
+LANDED = "landed_files"
+"""A table beside ``raw_reset_file``: every file that was landed for a business date, by landing."""
+
+_MOMENT = pl.Datetime("us", "UTC")
+SCHEMA = {
+    "file_name": pl.String,
+    "remote_path": pl.String,
+    "landed_path": pl.String,
+    "bytes": pl.Int64,
+    "rows": pl.Int64,
+    "sha256": pl.String,
+    "snapshot_at": _MOMENT,
+    "modified_at": _MOMENT,
+    "file_kind": pl.String,
+    "compression": pl.String,
+    "encoding": pl.String,
+    "same_content_as": pl.String,
+    "same_content_day": pl.Date,
+    "landed_at": _MOMENT,
+}
+
+
+def column_map(store: StoreSettings) -> ColumnMap:
+    """The store's column names as ``core.reader`` takes them."""
+    return ColumnMap(store.columns.store_code, store.columns.upc, store.columns.quantity)
+
+
+def header_of(path: Path, packing: Packing, store: StoreSettings) -> Header:
+    """The header of a landed file, understood as the store's settings say."""
+    separator = None if store.separator == "auto" else store.separator
+    return read_header(first_line(path, packing), column_map(store), separator)
+
+
+def packing_of(raw: Mapping[str, Any]) -> Packing:
+    """How a landed file is packed, from its row of ``raw_reset_file``; rows of older versions say nothing: plain."""
+    return Packing(raw.get("compression") or "none", raw.get("encoding") or "utf-8")
+
+
+def landed_files(tables: Tables, slot: Slot, days: int = CHAIN_DAYS) -> pl.DataFrame:
+    """What was landed for a business date and the ``days`` before it: ``SCHEMA`` and ``serves`` (the date)."""
+    found = []
+    for back in range(days, -1, -1):
+        of = Slot(slot.day - timedelta(days=back), slot.store)
+        try:
+            frame = tables.read(LANDED, of)
+        except NotYetError:
+            continue
+        found.append(frame.with_columns(serves=pl.lit(of.day)))
+    return pl.concat(found) if found else pl.DataFrame(schema={**SCHEMA, "serves": pl.Date})
+
+
+@dataclass
+class Taken:
+    """The day's file, and what came of the others."""
+
+    row: dict[str, Any]
+    fetched: bool
+    others: list[str]
+    older: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Takes in what a store's day needs."""
+
+    sftp: Sftp
+    landing: Landing
+    tables: Tables
+    slot: Slot
+    store: StoreSettings
+
+    def take_in(self) -> Taken:
+        """Land the day's file, and older files of its chain that came late, unless they lie here already.
+
+        A day whose file is no longer on the server is taken from the kept bytes.
+
+        Raises:
+            NotYetError: there is no file for the day, or it is not whole yet.
+            BadFileError: it cannot be used.
+        """
+        store, slot = self.store, self.slot
+        landed = landed_files(self.tables, slot)
+        with self.sftp.session() as session:
+            listed = {file.name: file for file in session.list(self.sftp.incoming)}
+            kept = landed.filter(~pl.col("file_name").is_in(list(listed)))
+            candidates = understood(
+                [*((file.name, file.modified_at) for file in listed.values() if not self._is_marker(file.name)),
+                 *kept.unique("file_name", keep="last").select("file_name", "modified_at").iter_rows()],
+                store=slot.store,
+                pattern=store.file_pattern,
+                zone=store.zone,
+                export_minutes=store.export_minutes,
+            )  # fmt: skip
+            choice = choose(candidates, store=slot.store, day=slot.day, folder=self.sftp.incoming, listed=len(listed))
+            begun = min(landed["serves"].to_list(), default=slot.day)
+            older = [
+                candidate
+                for candidate in chain(candidates, choice.chosen, store.file_kind)
+                # History begins with the first day that was landed here; what an earlier system did is not owed.
+                if candidate.meaning.business_date >= begun
+            ]
+            unknown = [one for one in (*older, choice.chosen) if self._known(one, listed, landed) is None]
+            moving = self._not_whole(session, [listed[one.name] for one in unknown if one.name in listed], listed)
+        taken = Taken({}, fetched=choice.chosen in unknown, others=[other.name for other in choice.others])
+        for candidate in unknown:
+            if candidate is not choice.chosen:
+                self._land_older(candidate, listed, moving, taken)
+        landed = landed_files(self.tables, slot)
+        if choice.chosen in unknown:
+            taken.row = self._land(choice.chosen, listed, moving)
+        else:
+            taken.row = self._known(choice.chosen, listed, landed) or {}
+        return taken
+
+    def _known(
+        self, candidate: Candidate, listed: Mapping[str, RemoteFile], landed: pl.DataFrame
+    ) -> dict[str, Any] | None:
+        """What an earlier run wrote down of the very same file, if its bytes still lie here."""
+        rows = landed.filter(pl.col("file_name") == candidate.name)
+        there = listed.get(candidate.name)
+        if there is not None:
+            rows = rows.filter(pl.col("bytes") == there.size, pl.col("modified_at") == there.modified_at)
+        if rows.is_empty():
+            return None
+        row = rows.row(-1, named=True)
+        if checksum(Path(row["landed_path"])) != row["sha256"]:
+            return None
+        return {name: row[name] for name in SCHEMA}
+
+    def _is_marker(self, name: str) -> bool:
+        return bool(self.store.done_marker) and name.endswith(_fixed_end(self.store.done_marker))
+
+    def _not_whole(
+        self, session: SftpSession, files: Sequence[RemoteFile], listed: Mapping[str, RemoteFile]
+    ) -> dict[str, str]:
+        """Files that are not whole yet, and how that shows: no marker beside them, or size and time that move."""
+        if self.store.done_marker:
+            markers = {file.name: _marker(self.store.done_marker, file.name) for file in files}
+            return {name: f"{marker} is not there" for name, marker in markers.items() if marker not in listed}
+        if files:
+            time.sleep(self.sftp.settle_seconds)
+        found: dict[str, str] = {}
+        for file in files:
+            now = session.look(file.path)
+            if now is None or (now.size, now.modified_at) != (file.size, file.modified_at):
+                found[file.name] = f"{file.size} bytes, then {now.size if now else 'gone'}"
+        return found
+
+    def _land_older(
+        self, candidate: Candidate, listed: Mapping[str, RemoteFile], moving: Mapping[str, str], taken: Taken
+    ) -> None:
+        """An older file that cannot be used holds nobody up, but it is told."""
+        try:
+            self._land(candidate, listed, moving)
+        except (BadFileError, NotYetError) as error:
+            _log.warning("an older file is left out: %s", error)
+            taken.refused.append(str(error))
+        else:
+            taken.older.append(candidate.name)
+
+    def _land(
+        self, candidate: Candidate, listed: Mapping[str, RemoteFile], moving: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Fetch one file and write it down."""
+        file = listed.get(candidate.name)
+        if file is None:
+            raise NotYetError(
+                f"The kept bytes of {candidate.name} are gone from the landing folder, and the server has none",
+                "Bring the file back from the backup, or ask Retail Pro for it",
+            )
+        if candidate.name in moving:
+            raise NotYetError(
+                f"{file.path} is still being written: {moving[candidate.name]}",
+                "Wait until Retail Pro has finished; a rerun helps then",
+            )
+        if file.size == 0:
+            raise BadFileError(
+                f"{file.path} has zero bytes", "An empty file never means that all stock is gone. " + ASK_AGAIN
+            )
+        of = Slot(candidate.meaning.business_date, self.slot.store)
+        path = self.landing.path(of.day, of.store, file.name)
+        aside = self.landing.set_aside(path)
+        arrival = self._fetch(file, path)
+        if aside is not None and aside.name.endswith(arrival.sha256[:12]):
+            aside.unlink()  # the same bytes were sent again
+            aside = None
+        row = {
+            "file_name": file.name,
+            "remote_path": file.path,
+            "landed_path": str(path),
+            "bytes": file.size,
+            "rows": arrival.lines - 1,
+            "sha256": arrival.sha256,
+            "snapshot_at": candidate.meaning.snapshot_at,
+            "modified_at": file.modified_at,
+            "file_kind": kind_of(candidate, self.store.file_kind),
+            "compression": arrival.packing.compression,
+            "encoding": arrival.packing.encoding,
+            "same_content_as": None,
+            "same_content_day": None,
+            "landed_at": datetime.now(UTC),
+        }
+        self._write_down(row, of, str(path), aside)
+        return row
+
+    def _fetch(self, file: RemoteFile, path: Path) -> Arrival:
+        """Fetch the file and believe it only if it is whole and has the columns; otherwise nothing lands."""
+        with self.landing.receive(path, self.store.encoding) as arrival:
+            self.sftp.download(file, arrival, telling(file.name))
+            if arrival.size != file.size:
+                raise NotYetError(
+                    f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
+                )
+            arrival.finish()
+            header_of(Path(arrival.handle.name), arrival.packing, self.store)
+            if arrival.last_byte != b"\n" and self.store.final_line_end:
+                raise BadFileError(
+                    f"{file.name} does not end with a line end: its last line was cut",
+                    f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
+                )
+        return arrival
+
+    def _write_down(self, row: dict[str, Any], of: Slot, path: str, aside: Path | None) -> None:
+        """Add a file to the list of its business date; its counts are as old as the first file with its content."""
+        before = landed_files(self.tables, of).filter(
+            ~((pl.col("landed_path") == path) & (pl.col("sha256") == row["sha256"]))
+        )
+        twins = before.filter(
+            (pl.col("sha256") == row["sha256"]) & (pl.col("file_name") != row["file_name"]) & (pl.col("rows") > 0)
+        ).sort("snapshot_at")
+        if twins.height:
+            first = twins.row(0, named=True)
+            row["same_content_as"], row["same_content_day"] = first["file_name"], first["serves"]
+            if first["serves"] == of.day:
+                row["snapshot_at"] = min(row["snapshot_at"], first["snapshot_at"])
+        of_day = before.filter(pl.col("serves") == of.day).drop("serves")
+        if aside is not None:
+            moved = pl.when(pl.col("landed_path") == path).then(pl.lit(str(aside))).otherwise("landed_path")
+            of_day = of_day.with_columns(landed_path=moved)
+        self.tables.write(LANDED, str(of.key), pl.concat([of_day, pl.DataFrame([row], schema=SCHEMA)]))
+
+
+def _marker(template: str, name: str) -> str:
+    return template.replace("{name}", name).replace("{stem}", PurePosixPath(name).stem)
+
+
+def _fixed_end(template: str) -> str:
+    return template.rpartition("}")[2]

@@ -1,0 +1,78 @@
+"""Counts that an earlier file brought and the OMS never took: what a delta of today does not hold.
+
+Belongs here: which rows are owed, and why. Does not: reading older files again (``assets/owed``).
+
+design.md section 5, "Owed keys": delta files form a chain. A held day, a failed or rejected row, a facility mapped
+late, a product published after its stock arrived: none of them is in tomorrow's delta. So each day delivers today's
+rows plus the owed ones: active keys whose newest Retail Pro count in the kept files is newer than their last accepted
+T0.
+"""
+
+import polars as pl
+
+from rpsync_assets.core.reset import KEPT_SCHEMA
+
+KEY = ["facility_id", "product_id"]
+
+WHY = {
+    "day_not_delivered": "the day of its file was held, or its delivery never went out",
+    "not_accepted": "it was delivered, and the OMS did not take it",
+    "late_listing": "its product was not sold online or its facility not known when its file came, or its row was"
+    " rejected then",
+}
+"""Why a key is owed."""
+
+FILTERED_SCHEMA = {**KEPT_SCHEMA, "file_name": pl.String, "owed": pl.Boolean}
+"""``filtered_reset``: the day's rows and the owed ones, each with its own T0 and the file that it comes from."""
+
+OWED_SCHEMA = {**KEPT_SCHEMA, "file_name": pl.String, "serves": pl.Date, "why": pl.String}
+"""Owed rows; ``serves`` is the business date of the file."""
+
+EARLIER_SCHEMA = {**OWED_SCHEMA, "modified_at": pl.Datetime("us", "UTC")}
+"""Rows of older files, filtered by today's lists; ``why`` is the reason that would hold if the row is owed."""
+
+
+def owed_rows(
+    kept: pl.DataFrame, earlier: pl.DataFrame, accepted: pl.DataFrame, delivered: pl.DataFrame
+) -> pl.DataFrame:
+    """The rows of older files that are owed today.
+
+    Args:
+        kept: the day's rows: ``KEPT_SCHEMA``.
+        earlier: ``EARLIER_SCHEMA``.
+        accepted: the newest accepted count of each key, accepted for whatever day: ``facility_id``, ``product_id``,
+            ``snapshot_at``.
+        delivered: keys and ``snapshot_at`` of owed rows that this same day's file brought along before. They stay part
+            of it once they were accepted, or a second click would be another content.
+
+    Returns:
+        ``OWED_SCHEMA``, one row per key, sorted by facility and UPCA.
+    """
+    newest = earlier.sort("snapshot_at", "modified_at").unique(KEY, keep="last", maintain_order=True)
+    again = delivered.select(*KEY, delivered_at="snapshot_at")
+    taken = accepted.select(*KEY, accepted_at="snapshot_at")
+    return (
+        newest.join(kept, on=KEY, how="anti")
+        .join(taken, on=KEY, how="left")
+        .join(again, on=KEY, how="left")
+        .filter(
+            pl.col("accepted_at").is_null()
+            | (pl.col("snapshot_at") > pl.col("accepted_at"))
+            | ((pl.col("snapshot_at") == pl.col("accepted_at")) & (pl.col("snapshot_at") == pl.col("delivered_at")))
+        )
+        .select(OWED_SCHEMA.keys())
+        .sort("facility_id", "upca")
+    )
+
+
+def with_owed(kept: pl.DataFrame, owed: pl.DataFrame, *, file_name: str) -> pl.DataFrame:
+    """The day's rows and the owed ones: ``FILTERED_SCHEMA``, sorted by facility and UPCA.
+
+    Args:
+        kept: ``KEPT_SCHEMA``.
+        owed: ``OWED_SCHEMA``.
+        file_name: of the day's file.
+    """
+    own = kept.with_columns(file_name=pl.lit(file_name), owed=pl.lit(value=False))
+    others = owed.with_columns(owed=pl.lit(value=True)).select(FILTERED_SCHEMA.keys())
+    return pl.concat([own, others]).sort("facility_id", "upca")
