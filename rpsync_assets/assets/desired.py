@@ -92,7 +92,7 @@ class DesiredReader:
 
     def _pending(self, reader: OmsReader, store: str, its: StoreSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Keys of files that are on their way, and the variances that the counts still owe: key and ``units``."""
-        known = self.state.accepted_by(store)
+        known = self.state.newest_accepted(store)
         known_logs = set(known["log_id"])
         due = [self.state.variance_due(store)]
         held: list[pl.DataFrame] = []

@@ -298,10 +298,6 @@ class State:
         """The accepted rows of these imports that no newer count has replaced: ``ACCEPTED_SCHEMA``."""
         return self._accepted_where(_accepted.c.product_store == store, _accepted.c.log_id.in_(log_ids))
 
-    def accepted_by(self, store: str) -> pl.DataFrame:
-        """The newest accepted row of each key of a store: ``ACCEPTED_SCHEMA``."""
-        return self._accepted_where(_accepted.c.product_store == store)
-
     def accepted_without_variance(self, store: str, day: date) -> pl.DataFrame:
         """The accepted rows of a day, of any generation, whose variance is still due: ``ACCEPTED_SCHEMA``.
 

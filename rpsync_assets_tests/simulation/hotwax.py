@@ -89,5 +89,6 @@ class HotWax(stand_in.StandIn):
         super()._vary(connection, row, moment)
         applied = stand_in.ledger.totals(connection, item)[0] - before
         key = row["facilityid"], _PRODUCT_OF[row["idvalue"]]
-        self.short[key] += int(applied - float(row["availabledelta"]))
+        # Each variance is reckoned from what is there, so it mends what the one before could not take.
+        self.short[key] = int(applied - float(row["availabledelta"]))
         assert self.lasting == timedelta(0)

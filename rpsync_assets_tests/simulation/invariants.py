@@ -168,10 +168,29 @@ def day_done(player: "Player", day: date, ran: Ran) -> None:
     raw = player.product.tables.read("raw_reset_file", slot).row(0, named=True)
     lines = (player.retail_pro.folder / raw["file_name"]).read_bytes().count(b"\n") - 1
     fates = dict(player.product.tables.read(ACCOUNTING, slot).iter_rows())
-    told = sum(rows for fate, rows in fates.items() if fate != "lines")
+    told = sum(rows for fate, rows in fates.items() if fate not in {"lines", "owed"})
     if not lines == fates["lines"] == told:
         raise Violation(f"{raw['file_name']} has {lines} rows, {told} are accounted for")
     player.played.checked["days with rows accounted for"] += 1
+    if day == player.today and not player.story.full:
+        _nothing_left_behind(player, raw["snapshot_at"])
+
+
+def _nothing_left_behind(player: "Player", newest: datetime) -> None:
+    """Of a chain of deltas no usable count of a product that is sold online is missing at the OMS."""
+    landed = [partition[:10] for table, partition in player.product.tables.kept if table == "landed_files"]
+    begun = date.fromisoformat(min(landed))
+    have = counts(player)
+    for snapshot in sorted(player.world.views):
+        serves = snapshot.astimezone(player.zone).date()
+        path = player.retail_pro.folder / player.retail_pro.name(snapshot)
+        if snapshot > newest or serves < begun or (player.today - serves).days > 14 or not path.exists():
+            continue
+        for key, units in player.retail_pro.usable(path.read_bytes()).items():
+            missing = key not in have or have[key][0] < snapshot
+            if missing and key[1] in player.world.published:
+                raise Violation(f"{key}: {units} as of {snapshot} never came to the OMS, which has {have.get(key)}")
+            player.played.checked["counts that came to the OMS"] += 1
 
 
 class Between:

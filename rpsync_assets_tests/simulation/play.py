@@ -4,6 +4,7 @@ Belongs here: the order of things, faults, the operator who runs the day again u
 world's events do (``happenings``), what must hold (``invariants``).
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ def play(story: Story) -> Played:
     Raises:
         Violation: something that must hold does not.
     """
+    logging.getLogger("rpsync_assets").setLevel(logging.CRITICAL)
     zone = ZoneInfo(ZONES[story.zone])
     local = STARTS[story.seed % len(STARTS)].replace(tzinfo=zone)
     with TemporaryDirectory(prefix="rpsync-story-", dir=SHELM if SHELM.is_dir() else None) as folder:

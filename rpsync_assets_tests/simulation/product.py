@@ -184,6 +184,15 @@ def _settings(story: Story) -> Settings:
                     "invoice_lag_minutes": story.lag,
                     "booked_by": "fulfillment_history" if story.booked_by_line else "order_completed",
                     "max_failed_share": 1.0,
+                    # Six rows have no usual number.
+                    "guards": {
+                        "min_rows_share": 0.0,
+                        "max_rows_share": 1e9,
+                        "max_rejected_share": 1.0,
+                        "max_rejected_share_of": {},
+                        "max_zeroed_share": 1.0,
+                        "max_missing_share": 1.0,
+                    },
                     "shopify": {"url": "https://simulated.myshopify.com", "publish": "on"},
                 }
             },

@@ -84,6 +84,25 @@ class RetailPro:
             os.utime(self.folder / name, (at.timestamp(), at.timestamp()))
         return len(due)
 
+    @staticmethod
+    def usable(content: bytes) -> dict[Key, int]:
+        """The counts that a person would take from a file: none of a torn one, none of a key with two numbers."""
+        if not content.endswith(b"\n"):
+            return {}
+        found: dict[Key, set[int]] = {}
+        for line in content.decode().splitlines()[1:]:
+            code, upc, _, _, units = line.split(",")
+            if (code, upc) in _KEY_OF:
+                found.setdefault(_KEY_OF[code, upc], set()).add(int(float(units)))
+        return {key: units.pop() for key, units in found.items() if len(units) == 1}
+
+
+_KEY_OF = {
+    (code, upca.lstrip("0")): (facility, product)
+    for facility, code in FACILITIES.items()
+    for product, upca in PRODUCTS.items()
+}
+
 
 def _file(rows: list[str]) -> bytes:
     return "".join(f"{line}\n" for line in (HEADER, *rows, *ODD_ROWS)).encode()
