@@ -15,16 +15,17 @@ from rpsync_assets_tests.mutants.faults import FAULTS
 def main() -> int:
     """Look for all of them, or for those whose names hold a word."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("word", nargs="?", default="")
+    parser.add_argument("words", nargs="*", help="only faults whose names hold one of these")
     asked = parser.parse_args()
     console = Console(highlight=False)
-    chosen = [fault for fault in FAULTS if asked.word in fault.name]
+    chosen = [fault for fault in FAULTS if not asked.words or any(word in fault.name for word in asked.words)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sound = pool.submit(catch, None) if not asked.word else None
+        sound = pool.submit(catch, None) if not asked.words else None
         found = []
         for caught in pool.map(catch, chosen):
             found.append(caught)
-            console.print(f"{'caught  ' if caught.by else 'SURVIVED'} {caught.seconds:4.0f} s  {caught.fault.name}")
+            said = f"{'caught  ' if caught.by else 'SURVIVED'} {caught.seconds:4.0f} s  {caught.fault.name}"
+            console.print(said, soft_wrap=True)
     table = Table(title=f"{sum(bool(one.by) for one in found)} of {len(found)} deliberate faults are caught")
     for column in ("fault", "file", "caught by"):
         table.add_column(column, overflow="fold")
