@@ -55,7 +55,7 @@ def test_a_character_between_two_pieces_is_one_character() -> None:
 def test_what_the_settings_say_is_believed_where_it_can_be() -> None:
     assert read(TEXT.encode("cp1252"), "cp1252") == (TEXT, Packing("none", "cp1252"))
     assert read("ab\n".encode("utf-16-le"), "utf-16") == ("ab\n", Packing("none", "utf-16-le"))
-    with pytest.raises(BadFileError, match="not UTF-8 .byte 0xfc., which the settings say"):
+    with pytest.raises(BadFileError, match=r"not UTF-8 \(byte 0xfc\), which the settings say"):
         read(TEXT.encode("cp1252"), "utf-8")
 
 

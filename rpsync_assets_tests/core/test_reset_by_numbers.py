@@ -1,4 +1,4 @@
-"""Guards that hold a reset because its numbers are not those of an ordinary day, each just below and above its limit."""
+"""Guards that hold a reset because its numbers are no ordinary day's, each just below and above its limit."""
 
 from datetime import date
 

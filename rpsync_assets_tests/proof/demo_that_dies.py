@@ -1,4 +1,4 @@
-"""``rpsync demo``, the real process, with SIGKILL from within at one boundary of its work. To be run by ``test_killed_days``.
+"""``rpsync demo``, the real process, with SIGKILL from within at one boundary of its work; run by ``test_killed_days``.
 
 Usage: ``demo_that_dies.py <boundary> <before|after> <word> ARGUMENTS...``: the process dies before or after the first
 call of the boundary whose arguments name the word; ``-`` for a boundary: it does not.

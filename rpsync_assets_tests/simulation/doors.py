@@ -1,7 +1,7 @@
 """What the product speaks with, but for Shopify: each call is a point at which the power may fail or the world move on.
 
-Belongs here: an SFTP server that is a folder, tables that are kept in memory, Dagster's memory of what was materialized,
-and the points. Does not: what happens at a point (``play`` decides), or the order of assets (``product``).
+Belongs here: an SFTP server that is a folder, tables that are kept in memory, Dagster's memory of materializations, and
+the points. Does not: what happens at a point (``play`` decides), or the order of assets (``product``).
 """
 
 import os

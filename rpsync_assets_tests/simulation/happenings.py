@@ -264,8 +264,8 @@ class Happenings:
 
     def _refund(self, number: str, units: dict[str, int], *, restock: bool) -> None:
         order = self.shop.shop.order(number)
-        for product, many in units.items():
-            many = min(many, order.left.get(f"9{product}", 0))
+        for product, wanted in units.items():
+            many = min(wanted, order.left.get(f"9{product}", 0))
             if many and len(self.shop.shop.order(number).refunds) < 4:
                 self.shop.shop.refund(number, f"9{product}", many, restock=restock)
 

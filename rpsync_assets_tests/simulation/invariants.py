@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rpsync_assets.assets.reset import ACCOUNTING
 from rpsync_assets.assets.verdicts import GuardRefusedError
 from rpsync_assets.core.errors import BadFileError, HeldError, NotYetError
-from rpsync_assets.partitions import Slot
 from rpsync_assets.oms.ledger import verify
+from rpsync_assets.partitions import Slot
 from rpsync_assets_tests.simulation.books import LOCATION
 from rpsync_assets_tests.simulation.product import STORE, Ran
 from rpsync_assets_tests.simulation.world import PRODUCTS, Key

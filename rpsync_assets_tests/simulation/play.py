@@ -24,7 +24,7 @@ from rpsync_assets_tests.simulation import invariants
 from rpsync_assets_tests.simulation.books import LOCATION, Books
 from rpsync_assets_tests.simulation.clock import Clock, telling
 from rpsync_assets_tests.simulation.doors import Points, PowerCutError
-from rpsync_assets_tests.simulation.events import CUTS, DAY, Event, Story, happening
+from rpsync_assets_tests.simulation.events import CUTS, Story, happening
 from rpsync_assets_tests.simulation.happenings import Happenings
 from rpsync_assets_tests.simulation.hotwax import HotWax
 from rpsync_assets_tests.simulation.product import DAY as MORNING
@@ -37,7 +37,7 @@ STARTS = (datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 10, 20, tzinfo=UTC), 
 """Before clocks go forward or back, somewhere, and at a quiet time."""
 
 _CUTS = tuple(CUTS)
-SHELM = Path("/dev/shm")  # noqa: S108  memory, where the system has it as a folder
+IN_MEMORY = Path("/dev/shm")  # noqa: S108  where the system has memory as a folder
 
 
 @dataclass
@@ -58,14 +58,14 @@ def play(story: Story) -> Played:
     logging.getLogger("rpsync_assets").setLevel(logging.CRITICAL)
     zone = ZoneInfo(ZONES[story.zone])
     local = STARTS[story.seed % len(STARTS)].replace(tzinfo=zone)
-    with TemporaryDirectory(prefix="rpsync-story-", dir=SHELM if SHELM.is_dir() else None) as folder:
-        with telling(local.astimezone(UTC)) as clock, _fast_and_small():
-            player = Player(story, Path(folder), clock, zone)
-            try:
-                player.play()
-            finally:
-                player.close()
-            return player.played
+    place = TemporaryDirectory(prefix="rpsync-story-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None)
+    with place as folder, telling(local.astimezone(UTC)) as clock, _fast_and_small():
+        player = Player(story, Path(folder), clock, zone)
+        try:
+            player.play()
+        finally:
+            player.close()
+        return player.played
 
 
 @contextmanager

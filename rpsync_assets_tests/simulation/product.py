@@ -1,7 +1,7 @@
 """The product at work: the functions of its assets, called in the graph's order as Dagster calls them.
 
 Belongs here: its resources over the simulated doors, and one run. Does not: when it runs, what goes wrong (``play``).
-The functions are the product's own, undecorated; so are the state database, the publisher, the filter, the OMS's import.
+The functions are the product's own, undecorated; so are the state database, the publisher, the filter, the imports.
 """
 
 import inspect

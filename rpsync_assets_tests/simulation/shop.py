@@ -141,7 +141,7 @@ class _Api(ShopifyApi):
 
     def __init__(self, door: ShopDoor, store: str) -> None:
         clock: Clock = door.points.clock
-        bucket = Bucket(clock=lambda: clock.now.timestamp(), sleep=clock.pass_by)
+        bucket = Bucket(clock=lambda: clock.now.timestamp(), sleep=clock.pass_by)  # noqa: PLW0108  the now of then
         super().__init__(store, "https://simulated.myshopify.com", "no token", bucket=bucket)
         self._client = door  # type: ignore[assignment]
 
