@@ -27,7 +27,6 @@ from rpsync_assets_tests.simulation.doors import Points, PowerCutError
 from rpsync_assets_tests.simulation.events import CUTS, Story, happening
 from rpsync_assets_tests.simulation.happenings import Happenings
 from rpsync_assets_tests.simulation.hotwax import HotWax
-from rpsync_assets_tests.simulation.product import DAY as MORNING
 from rpsync_assets_tests.simulation.product import Product, Ran
 from rpsync_assets_tests.simulation.retail_pro import FAULTS, RetailPro
 from rpsync_assets_tests.simulation.shop import TROUBLES, ShopDoor
@@ -281,7 +280,8 @@ class Player:
 
     def _settle(self, day: date) -> None:
         ran: Ran | None = None
-        only, release = MORNING, {"filtered_reset_parts": "the shops were closed"}
+        morning = only = self.product.morning
+        release = {"filtered_reset_parts": "the shops were closed"}
         for _ in range(8):
             if self.hotwax is not None:
                 self.hotwax.catch_up(self.clock.now)
@@ -290,10 +290,10 @@ class Player:
                 ran = self.product.day(day, only, release=release)
             if ran.success:
                 break
-            if ran.stopped_at in MORNING[:4]:
+            if ran.stopped_at in morning[:4]:
                 # Today's file is unusable or older than what went out; what went out goes on to its end.
                 invariants.may_stop(self, ran)
-                only = MORNING[3:] if only is MORNING else MORNING[4:]
+                only = morning[3:] if only is morning else morning[4:]
         assert ran is not None
         if not ran.success and not invariants.nothing_was_begun(self, day):
             raise invariants.Violation(f"{day} does not settle: {ran.stopped_at}: {ran.why}")

@@ -49,7 +49,8 @@ class RetailPro:
         changed = {key: units for key, units in view.items() if self.full or self.before.get(key) != units}
         self.before = dict(view)
         return [
-            f"{FACILITIES[place]},{PRODUCTS[product].lstrip('0')},ALU,Shoe,{units}.0000"
+            # One shop's machine writes decimals, the other's does not: a number that was cut is another number.
+            f"{FACILITIES[place]},{PRODUCTS[product].lstrip('0')},ALU,Shoe,{units}{'.0000' if place == 'NY' else ''}"
             for (place, product), units in changed.items()
         ]
 
@@ -59,7 +60,7 @@ class RetailPro:
         if fault == "missing":
             return
         if fault == "torn":
-            content = content[: len(content) - 1 - number % max(1, len(rows[-1]) if rows else 1)]
+            content = content[: -1 - number % 4]
         elif fault == "short":
             lines = content.splitlines(keepends=True)
             content = b"".join(lines[: max(1, len(lines) - 1 - number % max(1, len(lines) - 1))])
@@ -105,4 +106,4 @@ _KEY_OF = {
 
 
 def _file(rows: list[str]) -> bytes:
-    return "".join(f"{line}\n" for line in (HEADER, *rows, *ODD_ROWS)).encode()
+    return "".join(f"{line}\n" for line in (HEADER, *ODD_ROWS, *rows)).encode()
