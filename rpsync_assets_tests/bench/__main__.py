@@ -198,6 +198,13 @@ def _filters(file: Path, folder: Path, rounds: int, console: Console) -> dict[st
 
 
 def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool]]) -> None:
+    _show_files(console, result)
+    _show_services(console, result)
+    for promise, holds in limits:
+        console.print(f"{'✔' if holds else '✘'} {promise}")
+
+
+def _show_files(console: Console, result: dict[str, Any]) -> None:
     if filters := result.get("filter"):
         title = f"filter of {result['file_rows']:,} rows, {result['file_bytes']:,} bytes"
         rows = [
@@ -237,6 +244,9 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
             for number, seconds in many["wall_seconds"].items()
         ]
         console.print(_table("a day of tiny stores", ("stores", "seconds", "seconds a store", "peak MB"), rows))
+
+
+def _show_services(console: Console, result: dict[str, Any]) -> None:
     if took := result.get("import"):
         rows = [(tool, f"{seconds:.3f}") for tool, seconds in took["median_seconds"].items()]
         console.print(_table(f"import of {took['rows']:,} rows, all different", ("way", "median seconds"), rows))
@@ -260,8 +270,6 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
             for client, speed in moved["megabytes_a_second"].items()
         ]
         console.print(_table(f"download of {moved['bytes']:,} bytes from sshd", ("client", "seconds", "MB/s"), rows))
-    for promise, holds in limits:
-        console.print(f"{'✔' if holds else '✘'} {promise}")
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:

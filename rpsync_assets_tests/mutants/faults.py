@@ -154,8 +154,8 @@ FAULTS = (
     Fault(
         "a file that was cut inside its last number is believed",
         "assets/arriving.py",
-        'if arrival.last_byte != b"\\n" and self.store.final_line_end:',
-        'if arrival.last_byte != b"\\n" and not self.store.final_line_end:',
+        'if arrival.last_byte != b"\\n" and store.final_line_end:',
+        'if arrival.last_byte != b"\\n" and not store.final_line_end:',
     ),
     Fault(
         "what a held day brought is left behind",

@@ -100,6 +100,7 @@ class Product:
             "state": Watched(self.state, points),
             "publications": Watched(self.publications, points),
             "outbox": Watched(self.outbox, points),
+            "rejections": Outbox(folder / "rejected"),
         }
         self.morning = SHIPMENTS_FIRST if story.seed % 2 else DAY
         self._runs = itertools.count(1)
@@ -142,8 +143,10 @@ class Product:
                 given[parameter] = ReleaseConfig(release=release)
             elif parameter in self._resources:
                 given[parameter] = self._resources[parameter]
-            else:
+            elif parameter in _FUNCTIONS:
                 given[parameter] = self.tables.read(parameter, _slot(partition))
+            else:
+                raise TypeError(f"{name} asks for {parameter}, which the simulation has not")
         self.points.here(f"begin {name}")
         result = function(**given)
         # Dagster stores what an asset returns, then writes down that it was materialized.
