@@ -156,6 +156,7 @@ FAULTS = (
         "assets/arriving.py",
         'if arrival.last_byte != b"\\n" and store.final_line_end:',
         'if arrival.last_byte != b"\\n" and not store.final_line_end:',
+        test="rpsync_assets_tests/graph/test_guards_bite_alone.py",
     ),
     Fault(
         "what a held day brought is left behind",
@@ -168,6 +169,7 @@ FAULTS = (
         "assets/variance.py",
         "        new = variance_due(pl.concat([unreported_shipments, owed]), due, window)\n",
         "        new = variance_due(unreported_shipments, due, window)\n",
+        test="rpsync_assets_tests/graph/test_owed_keys.py",
     ),
     Fault(
         "a delivery is sent again because nobody looked whether it had gone out",
@@ -262,6 +264,7 @@ FAULTS = (
         _DESIRED,
         "                due.append(self._given_up(reader, delivery, known))\n",
         "",
+        test="rpsync_assets_tests/simulation/test_stories.py",
     ),
     Fault(
         "Shopify's own sales are sent back to it",
@@ -292,6 +295,7 @@ FAULTS = (
         _PUBLISHER,
         '    count = "shopify_available" if verb == "set" else pl.lit(None, dtype=pl.Int64)\n',
         "    count = pl.lit(None, dtype=pl.Int64)\n",
+        test="rpsync_assets_tests/graph/test_publishing.py",
     ),
     Fault(
         "an operation is sent again under another key",
