@@ -13,7 +13,8 @@ TEXT = "store_code,upc,qty\n101,012345678905,3\nZürich,4006381333931,5\n" * 40
 def read(data: bytes, told: Told = "auto", size: int = 700) -> tuple[str, Packing]:
     """The file in pieces, looked at on arrival and read again as it was found to be."""
     looking = Unpacking(told)
-    seen = b"".join(looking.feed(data[start : start + size]) for start in range(0, len(data), size)) + looking.finish()
+    seen = b"".join(piece for start in range(0, len(data), size) for piece in looking.feed(data[start : start + size]))
+    seen += b"".join(looking.finish())
     packing = looking.packing
     again = b"".join(unpacked((data[start : start + size] for start in range(0, len(data), size)), packing))
     assert seen.count(b"\n") == again.count(b"\n")
@@ -62,7 +63,6 @@ def test_what_the_settings_say_is_believed_where_it_can_be() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"a,b\n" + b"\x81" * 3, "neither UTF-8 nor cp1252"),
         (TEXT.encode("utf-32"), "UTF-32"),
         (TEXT.encode("utf-16")[:-1], "ends within a character"),
         (b"\xff\xfe" + TEXT.encode("utf-16-le")[:2_000] + b"\x00\xd8\x00\xd8" * 40, "not the UTF-16"),

@@ -156,7 +156,7 @@ FAULTS = (
         "assets/arriving.py",
         'if arrival.last_byte != b"\\n" and store.final_line_end:',
         'if arrival.last_byte != b"\\n" and not store.final_line_end:',
-        test="rpsync_assets_tests/graph/test_guards_bite_alone.py",
+        test="rpsync_assets_tests/graph/test_bad_input.py",
     ),
     Fault(
         "what a held day brought is left behind",

@@ -41,10 +41,14 @@ def shrink(story: Story, fails: Callable[[Story], str | None] = failure, tries: 
                 break
         else:
             size //= 2
-    for shorter in _calmer(story):
-        kept = replace(story, events=tuple(_merge(story.events, shorter)))
-        if still(kept):
-            story = kept
+    calmer = True
+    while calmer:
+        calmer = False
+        for changed in _calmer(story):
+            kept = replace(story, events=tuple(_merge(story.events, changed)))
+            if still(kept):
+                story, calmer = kept, True
+                break
     return story
 
 

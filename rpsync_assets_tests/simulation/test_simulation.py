@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 
+import pytest
+
 from rpsync_assets_tests.simulation.events import Event, Story, story
 from rpsync_assets_tests.simulation.play import play
 from rpsync_assets_tests.simulation.run import run
 from rpsync_assets_tests.simulation.shrink import shrink
 
 
+@pytest.mark.timeout(1_200)
 def test_days_of_many_stories_hold() -> None:
-    result = run(range(16), days=10, workers=2)
+    result = run(range(12), days=10, workers=2)
     assert result.failed == [], "\n".join(result.lines())
-    assert result.days == 160
-    assert result.checked["keys whose stock is the shelf's"] > 500
-    assert result.checked["counts at Shopify"] > 500
+    assert result.days == 120
+    assert result.checked["keys whose stock is the shelf's"] > 400
+    assert result.checked["counts at Shopify"] > 400
 
 
 def test_one_seed_is_one_story() -> None:
