@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.assets.arriving import landed_files
+from rpsync_assets.assets.arriving import by_moment, landed_files
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import chain, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
@@ -148,7 +148,7 @@ def _chain(raw: Mapping[str, Any], lists: Lists) -> list[dict[str, Any]]:
     slot, store = lists.slot, lists.store
     # A count of the future was refused on its day; its moment is not to be believed later either.
     landed = landed_files(lists.tables, slot).filter(pl.col("snapshot_at") <= pl.col("landed_at") + CLOCKS_APART)
-    landed = landed.unique("file_name", keep="last", maintain_order=True)
+    landed = by_moment(landed)
     candidates = understood(
         list(landed.select("file_name", "modified_at").iter_rows()),
         store=slot.store,
@@ -156,11 +156,13 @@ def _chain(raw: Mapping[str, Any], lists: Lists) -> list[dict[str, Any]]:
         zone=store.zone,
         export_minutes=store.export_minutes,
     )
-    chosen = next((candidate for candidate in candidates if candidate.name == raw["file_name"]), None)
+    rows = {(row["file_name"], row["modified_at"]): row for row in landed.iter_rows(named=True)}
+    of = [(rows[one.name, one.modified_at], one) for one in candidates]
+    its_own = (raw["file_name"], raw["snapshot_at"])
+    chosen = next((one for row, one in of if (row["file_name"], row["snapshot_at"]) == its_own), None)
     if chosen is None:
         return []
-    rows = {row["file_name"]: row for row in landed.iter_rows(named=True)}
-    return [rows[candidate.name] for candidate in chain(candidates, chosen, store.file_kind)]
+    return [rows[one.name, one.modified_at] for one in chain(candidates, chosen, store.file_kind)]
 
 
 def _earlier_rows(
