@@ -270,7 +270,10 @@ class Intake:
         row["snapshot_at"] = counted_at(
             row["snapshot_at"], row["rows"], earlier.select("snapshot_at", alike=alike).rows()
         )
-        before = known.filter(~((pl.col("landed_path") == path) & (pl.col("sha256") == row["sha256"])))
+        itself = (pl.col("landed_path") == path) & (pl.col("sha256") == row["sha256"])
+        # The same bytes once more lie here since they came first.
+        row["landed_at"] = min([row["landed_at"], *known.filter(itself)["landed_at"]])
+        before = known.filter(~itself)
         of_day = before.filter(pl.col("serves") == of.day).drop("serves")
         if aside is not None:
             moved = pl.when(pl.col("landed_path") == path).then(pl.lit(str(aside))).otherwise("landed_path")

@@ -98,11 +98,8 @@ def kind_of(candidate: Candidate, usual: FileKind) -> FileKind:
     return candidate.meaning.kind or usual
 
 
-def chain(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -> list[Candidate]:
-    """The older files whose counts may still be the newest ones of a key, oldest first.
-
-    Deltas form a chain that begins at the newest full file: that one counted everything, so nothing before it matters.
-    After a full file there is no chain at all.
+def before(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -> list[Candidate]:
+    """The older files of the last days, oldest first; after a full file none, for that one counted everything.
 
     Args:
         candidates: as ``understood`` gives them.
@@ -112,11 +109,19 @@ def chain(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -
     if kind_of(chosen, usual) == "full":
         return []
     first_day = chosen.meaning.business_date - timedelta(days=CHAIN_DAYS)
-    older = [
+    return [
         candidate
         for candidate in candidates
         if candidate.age < chosen.age and candidate.meaning.business_date >= first_day
     ]
+
+
+def chain(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -> list[Candidate]:
+    """The older files whose counts may still be the newest ones of a key, oldest first.
+
+    Deltas form a chain that begins at the newest full file: that one counted everything, so nothing before it matters.
+    """
+    older = before(candidates, chosen, usual)
     full = [place for place, candidate in enumerate(older) if kind_of(candidate, usual) == "full"]
     return older[full[-1] :] if full else older
 

@@ -1,7 +1,6 @@
 """Exports whose name never changes: the file's time says when it was counted, and each day's is a file of its own."""
 
 import os
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -16,9 +15,9 @@ SEVEN = datetime(2026, 3, 10, 11, tzinfo=UTC)
 
 
 @pytest.fixture
-def timed(example: TinyWorld) -> Iterator[TinyWorld]:
+def timed(example: TinyWorld) -> TinyWorld:
     example.store["file_pattern"] = r"inventory_{store}\.csv"
-    yield example
+    return example
 
 
 def written(world: TinyWorld, rows: Rows, at: datetime) -> None:
