@@ -32,7 +32,7 @@ def require_initial(
     filtered: pl.DataFrame,
     active: pl.DataFrame,
     release: str,
-) -> dict[str, object]:
+) -> dict[str, str]:
     """What the metadata tells of an initial load.
 
     Args:

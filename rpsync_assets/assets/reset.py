@@ -217,7 +217,7 @@ def filtered_reset_parts(
         parcels=parcels,
     )
     delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
-    told_of_initial: dict[str, object] = {}
+    told_of_initial: dict[str, str] = {}
 
     def before_sending(session: SftpSession) -> None:
         zone = settings.store(slot.store).zone
