@@ -95,8 +95,8 @@ def filtered_reset(
     outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
     spreadsheet = keep_rejected(outcome.rejected, raw, store, slot, tables, rejections)
+    owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
     tables.write(OWED, str(slot.key), owed)
     # Without a ledger nobody can bring back what moved since an old count: such keys are told, not delivered.
     filtered = with_owed(outcome.kept, owed if oms.ledger else owed.clear(), file_name=raw["file_name"])
