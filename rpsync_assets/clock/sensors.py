@@ -163,7 +163,7 @@ class Tick:
         """Whether the day's file is to be fetched: it is new, and stood still since the tick before."""
         if isinstance(listed, Waiting):
             return listed
-        file = self.gates.to_land(progress.slot, listed)
+        file = self.gates.to_land(progress, listed)
         if not isinstance(file, RemoteFile):
             return file
         day = progress.slot.day.isoformat()
