@@ -8,7 +8,8 @@ import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.metadata import as_markdown
-from rpsync_assets.assets.reset import ACCOUNTING, REJECTED
+from rpsync_assets.assets.rejected import REJECTED
+from rpsync_assets.assets.reset import ACCOUNTING
 from rpsync_assets.assets.verdicts import check_result
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError

@@ -53,6 +53,7 @@ def build_resources(settings: Settings) -> dict[str, object]:
         "state": State(settings.state_database_url),
         "landing": Landing(settings.data_dir / "landing"),
         "outbox": Outbox(settings.data_dir / "outbox"),
+        "rejections": Outbox(settings.data_dir / "rejected"),
         "tables": tables,
         "warehouse": warehouse,
         "io_manager": ParquetIOManager(tables),

@@ -1,7 +1,7 @@
 """How a landed file is to be read: what its row of ``raw_reset_file`` and its store's settings say together.
 
 Belongs here: the few lines that both the filter and ``rpsync explain`` need. Does not: bytes (``resources/landing``),
-what a header means (``core/reader``), Dagster.
+what a header means (``core/header``), Dagster.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rpsync_assets.core.encoding import Packing
-from rpsync_assets.core.reader import ColumnMap, Header, read_header
+from rpsync_assets.core.header import ColumnMap, Header, read_header
 from rpsync_assets.resources.landing import first_line
 from rpsync_assets.settings import StoreSettings
 

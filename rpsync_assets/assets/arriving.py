@@ -19,7 +19,8 @@ import polars as pl
 
 from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, kind_of, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
-from rpsync_assets.core.reader import ASK_AGAIN
+from rpsync_assets.core.header import Header
+from rpsync_assets.core.lines import ASK_AGAIN
 from rpsync_assets.landed import header_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum
@@ -49,6 +50,22 @@ SCHEMA = {
     "same_content_day": pl.Date,
     "landed_at": _MOMENT,
 }
+
+
+def believe(arrival: Arrival, name: str, store: StoreSettings) -> Header:
+    """The header of a file that arrived whole.
+
+    Raises:
+        BadFileError: it is cut, is no text, or has not the columns.
+    """
+    arrival.finish()
+    header = header_of(Path(arrival.handle.name), arrival.packing, store)
+    if arrival.last_byte != b"\n" and store.final_line_end:
+        raise BadFileError(
+            f"{name} does not end with a line end: its last line was cut",
+            f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
+        )
+    return header
 
 
 def landed_files(tables: Tables, slot: Slot, days: int = CHAIN_DAYS) -> pl.DataFrame:
@@ -196,7 +213,7 @@ class Intake:
         of = Slot(candidate.meaning.business_date, self.slot.store)
         path = self.landing.path(of.day, of.store, file.name)
         aside = self.landing.set_aside(path)
-        arrival = self._fetch(file, path)
+        arrival, header = self._fetch(file, path)
         if aside is not None and aside.name.endswith(arrival.sha256[:12]):
             aside.unlink()  # the same bytes were sent again
             aside = None
@@ -205,7 +222,7 @@ class Intake:
             "remote_path": file.path,
             "landed_path": str(path),
             "bytes": file.size,
-            "rows": arrival.lines - 1,
+            "rows": arrival.lines - header.lines,
             "sha256": arrival.sha256,
             "snapshot_at": candidate.meaning.snapshot_at,
             "modified_at": file.modified_at,
@@ -219,7 +236,7 @@ class Intake:
         self._write_down(row, of, str(path), aside)
         return row
 
-    def _fetch(self, file: RemoteFile, path: Path) -> Arrival:
+    def _fetch(self, file: RemoteFile, path: Path) -> tuple[Arrival, Header]:
         """Fetch the file and believe it only if it is whole and has the columns; otherwise nothing lands."""
         with self.landing.receive(path, self.store.encoding) as arrival:
             self.sftp.download(file, arrival, telling(file.name))
@@ -227,14 +244,8 @@ class Intake:
                 raise NotYetError(
                     f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
                 )
-            arrival.finish()
-            header_of(Path(arrival.handle.name), arrival.packing, self.store)
-            if arrival.last_byte != b"\n" and self.store.final_line_end:
-                raise BadFileError(
-                    f"{file.name} does not end with a line end: its last line was cut",
-                    f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
-                )
-        return arrival
+            header = believe(arrival, file.name, self.store)
+        return arrival, header
 
     def _write_down(self, row: dict[str, Any], of: Slot, path: str, aside: Path | None) -> None:
         """Add a file to the list of its business date; its counts are as old as the first file with its content."""

@@ -3,31 +3,42 @@
 Belongs here: gathering older rows and what became of them. Does not: which of them are owed (``core/owed``).
 """
 
-from datetime import date
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from rpsync_assets.assets.arriving import landed_files
+from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import chain, understood
-from rpsync_assets.core.errors import NotYetError
-from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, owed_rows
+from rpsync_assets.core.errors import BadFileError, NotYetError
+from rpsync_assets.core.guards import CLOCKS_APART
+from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, OWED_SCHEMA, owed_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
+from rpsync_assets.core.reset_guards import raw_is_new
 from rpsync_assets.core.stream import filter_blocks
 from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line
+from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
 
+_log = logging.getLogger(__name__)
+
 OWED = "owed_keys"
 """A table beside ``filtered_reset``: the owed rows, with the file each comes from and why it is owed."""
 
+RELEASED = "released_days"
+"""A table beside ``filtered_reset_parts``: who released a held day, and why."""
+
 
 def filter_landed(
-    raw: dict[str, Any], store: StoreSettings, active: pl.DataFrame, facilities: pl.DataFrame, **more: Any
+    raw: Mapping[str, Any], store: StoreSettings, active: pl.DataFrame, facilities: pl.DataFrame, **more: Any
 ) -> FilteredReset:
     """One landed file, filtered; ``raw`` is its row of ``landed_files``.
 
@@ -50,33 +61,94 @@ def filter_landed(
     )
 
 
-def owed_today(
-    kept: pl.DataFrame,
-    raw: dict[str, Any],
-    *,
-    slot: Slot,
-    store: StoreSettings,
-    active: pl.DataFrame,
-    facilities: pl.DataFrame,
-    tables: Tables,
-    state: State,
+@dataclass(frozen=True)
+class Lists:
+    """What today's rows are filtered by, and whom to ask for the rest."""
+
+    slot: Slot
+    store: StoreSettings
+    active: pl.DataFrame
+    facilities: pl.DataFrame
+    tables: Tables
+    state: State
+    oms: Oms
+
+
+def owed_today(kept: pl.DataFrame, raw: Mapping[str, Any], lists: Lists) -> tuple[pl.DataFrame, list[str]]:
+    """``core.owed.OWED_SCHEMA`` of a day whose own rows are ``kept``, and the older files that cannot be read.
+
+    Rows of a day that its own numbers hold are listed as ``day_held``; they are owed once that day was released. A file
+    that was refused on its own day, or whose columns the settings call otherwise by now, holds no later day up.
+    """
+    read: list[tuple[pl.DataFrame, bool]] = []
+    unreadable: list[str] = []
+    for older in _chain(raw, lists):
+        try:
+            outcome = filter_landed(older, lists.store, lists.active, lists.facilities)
+        except (BadFileError, NotYetError) as error:
+            _log.warning("what %s may still owe is not known: %s", older["file_name"], error)
+            unreadable.append(older["file_name"])
+        else:
+            read.append(_read_again(older, outcome, lists))
+    return _owed(kept, read, _brought_along(raw, lists), lists), unreadable
+
+
+def _owed(
+    kept: pl.DataFrame, read: list[tuple[pl.DataFrame, bool]], brought_along: pl.DataFrame, lists: Lists
 ) -> pl.DataFrame:
-    """``core.owed.OWED_SCHEMA`` of a day whose own rows are ``kept``."""
-    earlier = [
-        _earlier_rows(older, filter_landed(older, store, active, facilities).kept, slot.store, tables, state)
-        for older in _chain(raw, slot, store, tables)
-    ]
-    return owed_rows(
-        kept,
-        pl.concat(earlier) if earlier else pl.DataFrame(schema=EARLIER_SCHEMA),
-        state.newest_accepted(slot.store),
-        _brought_along(raw, slot, tables),
+    if not read:
+        return pl.DataFrame(schema=OWED_SCHEMA)
+    accepted = lists.state.newest_accepted(lists.slot.store)
+    good = [frame for frame, held in read if not held]
+    doubtful = [frame.with_columns(why=pl.lit("day_held")) for frame, held in read if held]
+    owed = owed_rows(kept, pl.concat(good), accepted, brought_along) if good else pl.DataFrame(schema=OWED_SCHEMA)
+    if not doubtful:
+        return owed
+    waiting = owed_rows(kept, pl.concat(doubtful), accepted, brought_along).join(owed, on=KEY, how="anti")
+    return pl.concat([owed, waiting]).sort("facility_id", "upca")
+
+
+def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:
+    """The rows of an older file by today's lists, each with what became of it, and whether its own numbers hold it."""
+    of = Slot(older["serves"], lists.slot.store)
+    delivered = any(
+        delivery.delivered_at is not None and delivery.snapshot_at >= older["snapshot_at"]
+        for delivery in lists.state.deliveries(of.store, of.day, "reset")
     )
+    held = not (delivered or _released(of, lists.tables)) and any(
+        not verdict.passed
+        for verdict in (
+            raw_is_new(older, day=of.day),
+            *number_verdicts(
+                older,
+                outcome.kept,
+                outcome.accounting,
+                outcome.rejected,
+                slot=of,
+                listed=lists.active["product_id"],
+                limits=lists.store.guards.limits,
+                oms=lists.oms,
+                state=lists.state,
+                tables=lists.tables,
+            ),
+        )
+    )
+    return _earlier_rows(older, outcome.kept, of, lists.tables, delivered=delivered), held
 
 
-def _chain(raw: dict[str, Any], slot: Slot, store: StoreSettings, tables: Tables) -> list[dict[str, Any]]:
+def _released(of: Slot, tables: Tables) -> bool:
+    try:
+        return tables.read(RELEASED, of).height > 0
+    except NotYetError:
+        return False
+
+
+def _chain(raw: Mapping[str, Any], lists: Lists) -> list[dict[str, Any]]:
     """The landed files before the day's own whose counts may still be the newest: of each name, what came last."""
-    landed = landed_files(tables, slot).unique("file_name", keep="last", maintain_order=True)
+    slot, store = lists.slot, lists.store
+    # A count of the future was refused on its day; its moment is not to be believed later either.
+    landed = landed_files(lists.tables, slot).filter(pl.col("snapshot_at") <= pl.col("landed_at") + CLOCKS_APART)
+    landed = landed.unique("file_name", keep="last", maintain_order=True)
     candidates = understood(
         list(landed.select("file_name", "modified_at").iter_rows()),
         store=slot.store,
@@ -91,15 +163,12 @@ def _chain(raw: dict[str, Any], slot: Slot, store: StoreSettings, tables: Tables
     return [rows[candidate.name] for candidate in chain(candidates, chosen, store.file_kind)]
 
 
-def _earlier_rows(older: dict[str, Any], kept: pl.DataFrame, store: str, tables: Tables, state: State) -> pl.DataFrame:
-    """The rows of an older file, each with what became of it on its own day."""
-    day: date = older["serves"]
-    delivered = any(
-        delivery.delivered_at is not None and delivery.snapshot_at >= older["snapshot_at"]
-        for delivery in state.deliveries(store, day, "reset")
-    )
+def _earlier_rows(
+    older: Mapping[str, Any], kept: pl.DataFrame, of: Slot, tables: Tables, *, delivered: bool
+) -> pl.DataFrame:
+    """The rows of an older file, each with what became of it on its own day: ``core.owed.EARLIER_SCHEMA``."""
     try:
-        stood = tables.read("filtered_reset", Slot(day, store)).select(*KEY, stood="snapshot_at")
+        stood = tables.read("filtered_reset", of).select(*KEY, stood="snapshot_at")
     except NotYetError:
         stood = pl.DataFrame(
             schema={"facility_id": pl.String, "product_id": pl.String, "stood": pl.Datetime("us", "UTC")}
@@ -115,7 +184,7 @@ def _earlier_rows(older: dict[str, Any], kept: pl.DataFrame, store: str, tables:
         kept.join(stood, on=KEY, how="left")
         .with_columns(
             file_name=pl.lit(older["file_name"]),
-            serves=pl.lit(day),
+            serves=pl.lit(of.day),
             why=why,
             modified_at=pl.lit(older["modified_at"], dtype=pl.Datetime("us", "UTC")),
         )
@@ -123,11 +192,11 @@ def _earlier_rows(older: dict[str, Any], kept: pl.DataFrame, store: str, tables:
     )
 
 
-def _brought_along(raw: dict[str, Any], slot: Slot, tables: Tables) -> pl.DataFrame:
+def _brought_along(raw: Mapping[str, Any], lists: Lists) -> pl.DataFrame:
     """The owed rows that stand in this day's ``filtered_reset`` already, if it is of the same file."""
     nothing = pl.DataFrame(schema={name: EARLIER_SCHEMA[name] for name in (*KEY, "snapshot_at")})
     try:
-        before = tables.read("filtered_reset", slot)
+        before = lists.tables.read("filtered_reset", lists.slot)
     except NotYetError:
         return nothing
     if "owed" not in before.columns:

@@ -7,6 +7,7 @@ of exactly-once (``assets/delivery``).
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
@@ -15,7 +16,8 @@ from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.owed import OWED, filter_landed, owed_today
+from rpsync_assets.assets.owed import OWED, RELEASED, Lists, filter_landed, owed_today
+from rpsync_assets.assets.rejected import REJECTED, keep_rejected
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards, reset_guards
@@ -57,7 +59,6 @@ FILTER_CHECKS = {
 """Shown where the rows are made, and again where they are delivered: the delivering asset calls the guards itself."""
 
 ACCOUNTING = "reset_row_accounting"
-REJECTED = "rejected_reset_rows"
 
 
 @asset(
@@ -73,12 +74,13 @@ def filtered_reset(
     oms: dg.ResourceParam[Oms],
     state: dg.ResourceParam[State],
     tables: dg.ResourceParam[Tables],
+    rejections: dg.ResourceParam[Outbox],
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """The rows to apply: counts of active products at the store's facilities, as of the file's snapshot.
 
     With them go the keys that are owed from earlier files, each as of its own snapshot: ``owed_keys`` tells why. Every
-    other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` with
-    line number, text and reason, and ``reset_row_accounting`` adds up to the row.
+    other row is accounted for: inactive products are counted, rejected rows lie in ``rejected_reset_rows`` and in a CSV
+    with line number, raw text and reason, and ``reset_row_accounting`` adds up to the row.
     """
     slot = Slot.of(context)
     raw = raw_reset_file.row(0, named=True)
@@ -91,17 +93,8 @@ def filtered_reset(
     outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    owed = owed_today(
-        outcome.kept,
-        raw,
-        slot=slot,
-        store=store,
-        active=active,
-        facilities=facilities,
-        tables=tables,
-        state=state,
-    )
-    tables.write(REJECTED, str(slot.key), outcome.rejected)
+    spreadsheet = keep_rejected(outcome.rejected, raw, store, slot, tables, rejections)
+    owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
     tables.write(OWED, str(slot.key), owed)
     # Without a ledger nobody can bring back what moved since an old count: such keys are told, not delivered.
     filtered = with_owed(outcome.kept, owed if oms.ledger else owed.clear(), file_name=raw["file_name"])
@@ -111,7 +104,16 @@ def filtered_reset(
     verdicts = [
         *fit_to_deliver(filtered, accounting),
         *number_verdicts(
-            filtered, accounting, slot=slot, limits=store.guards.limits, oms=oms, state=state, tables=tables
+            raw,
+            filtered,
+            accounting,
+            outcome.rejected,
+            slot=slot,
+            listed=active["product_id"],
+            limits=store.guards.limits,
+            oms=oms,
+            state=state,
+            tables=tables,
         ),
     ]
     return dg.MaterializeResult(
@@ -125,8 +127,10 @@ def filtered_reset(
             "rejected": sum(accounting.rejected.values()),
             "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
             **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
+            "rejected rows": dg.MetadataValue.path(str(spreadsheet)),
             **counted("owed", {why: owed.filter(pl.col("why") == why).height for why in WHY}),
             **({} if oms.ledger or owed.is_empty() else {"owed keys": "not delivered: [oms] ledger is off"}),
+            "older files that cannot be read": ", ".join(unreadable) or "none",
             "decimal mark": outcome.decimal_mark or "not told by the file",
             "products listed since the list was made": active.height - active_products.height,
             "store codes of two facilities": ", ".join(shared_codes) or "none",
@@ -170,25 +174,29 @@ def filtered_reset_parts(
     generation = state.generation_of(slot.store, slot.day, digest)
     went_out = state.deliveries(slot.store, slot.day, "reset", generation)
     sent_before = bool(went_out) and all(delivery.delivered_at is not None for delivery in went_out)
-    checks = require(
-        [
-            reset_guards.raw_is_new(tables.read("raw_reset_file", slot).row(0, named=True), day=slot.day),
-            guards.rows_accounted_for(accounting, lines=lines),
-            *fit_to_deliver(filtered_reset, accounting),
-            *number_verdicts(
-                filtered_reset,
-                accounting,
-                slot=slot,
-                limits=settings.store(slot.store).guards.limits,
-                oms=oms,
-                state=state,
-                tables=tables,
-            ),
-            guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
-        ],
-        # What went out once is not held back by a second click: nothing is sent again.
-        release=config.release or ("it was delivered before" if sent_before else ""),
-    )
+    raw = tables.read("raw_reset_file", slot).row(0, named=True)
+    verdicts = [
+        reset_guards.raw_is_new(raw, day=slot.day),
+        guards.rows_accounted_for(accounting, lines=lines),
+        *fit_to_deliver(filtered_reset, accounting),
+        *number_verdicts(
+            raw,
+            filtered_reset,
+            accounting,
+            tables.read(REJECTED, slot),
+            slot=slot,
+            listed=tables.read("active_products", slot)["product_id"],
+            limits=settings.store(slot.store).guards.limits,
+            oms=oms,
+            state=state,
+            tables=tables,
+        ),
+        guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
+    ]
+    if config.release and any(verdict.releasable and not verdict.passed for verdict in verdicts):
+        _record_release(context, tables, slot, config.release)
+    # What went out once is not held back by a second click: nothing is sent again.
+    checks = require(verdicts, release=config.release or ("it was delivered before" if sent_before else ""))
     parcels = [
         Parcel(
             name=reset_part_name(slot.store, slot.day, generation, number, len(parts)),
@@ -225,6 +233,12 @@ def filtered_reset_parts(
             **({"released because": config.release} if config.release else {}),
         },
     )
+
+
+def _record_release(context: dg.AssetExecutionContext, tables: Tables, slot: Slot, why: str) -> None:
+    """Written before anything is sent: also where the day itself comes too late, its rows may go with a later one."""
+    row = {"released_because": [why], "released_at": [datetime.now(UTC)], "run_id": [context.run.run_id]}
+    tables.write(RELEASED, str(slot.key), pl.DataFrame(row))
 
 
 def fit_to_deliver(kept: pl.DataFrame, accounting: Accounting) -> list[guards.Verdict]:
@@ -281,7 +295,8 @@ def _refuse_overtaking(shipment: Shipment, state: State, oms: Oms, sftp: Sftp, s
             f"A reset of {slot.store} as of {newest.snapshot_at:%Y-%m-%d %H:%M} UTC went out before"
             f" ({newest.file_name});"
             f" this one is older, as of {shipment.snapshot_at:%Y-%m-%d %H:%M} UTC",
-            "Nothing is to be done: newer counts are in place, and older ones must not go over them",
+            "Nothing is to be done: newer counts are in place, and older ones must not go over them. Keys whose newest"
+            " count this is go with the next reset",
         )
 
 

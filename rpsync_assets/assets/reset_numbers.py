@@ -3,6 +3,7 @@
 Belongs here: gathering those numbers. Does not: the limits and verdicts (``core/reset_guards``).
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -29,10 +30,13 @@ CHECKS = {
 
 
 def number_verdicts(
+    raw: Mapping[str, Any],
     filtered: pl.DataFrame,
     accounting: Accounting,
+    rejected: pl.DataFrame,
     *,
     slot: Slot,
+    listed: pl.Series,
     limits: reset_guards.Limits,
     oms: Oms,
     state: State,
@@ -41,26 +45,27 @@ def number_verdicts(
     """The verdicts of ``core.reset_guards`` on a day, as of now.
 
     Args:
-        filtered: ``core.owed.FILTERED_SCHEMA``.
-        accounting: of the day's own file.
-        slot: store and day.
+        raw: the day's row of ``raw_reset_file``, or that of an older file.
+        filtered: what would be delivered: ``facility_id``, ``product_id``, ``quantity``.
+        accounting: of the file.
+        rejected: ``core.reset.REJECTED_SCHEMA`` of the file.
+        slot: store and day of the file.
+        listed: the ids of the products that are sold online.
         limits: of the store.
         oms: asked for its stock.
         state: asked for what was delivered and accepted.
-        tables: asked for the files and accountings of the days before.
+        tables: asked for the files of the days before.
     """
-    raw = tables.read("raw_reset_file", slot).row(0, named=True)
     kind: FileKind = raw["file_kind"]
-    active = tables.read("active_products", slot)["product_id"].unique()
-    listed = pl.col("product_id").is_in(active.implode())
+    of_listed = pl.col("product_id").is_in(listed.implode())
     with oms.read() as reader:
-        stocked = reader.counts(slot.store).filter((pl.col("quantity_on_hand") > 0) & listed)
+        stocked = reader.counts(slot.store).filter((pl.col("quantity_on_hand") > 0) & of_listed)
         facilities = reader.facilities(slot.store)["facility_id"]
     falling = filtered.filter(pl.col("quantity") <= 0).join(stocked, on=KEY, how="semi").height
     known = missing = 0
     if kind == "full":
         there = pl.col("facility_id").is_in(facilities.implode())
-        counted = state.newest_accepted(slot.store).filter(listed & there)
+        counted = state.newest_accepted(slot.store).filter(of_listed & there)
         known, missing = counted.height, counted.join(filtered, on=KEY, how="anti").height
     return [
         reset_guards.rows_like_other_days(
@@ -70,7 +75,7 @@ def number_verdicts(
             limits=limits,
             file_name=raw["file_name"],
         ),
-        reset_guards.rejected_share(accounting, limits=limits, unknown_codes=_unknown_codes(slot, tables)),
+        reset_guards.rejected_share(accounting, limits=limits, unknown_codes=_unknown_codes(rejected)),
         reset_guards.zeroed_share(falling, with_stock=stocked.height, limits=limits),
         reset_guards.missing_share(missing, known=known, limits=limits),
     ]
@@ -92,12 +97,8 @@ def _good_days(slot: Slot, kind: FileKind, state: State, tables: Tables) -> list
     return found
 
 
-def _unknown_codes(slot: Slot, tables: Tables) -> list[str]:
+def _unknown_codes(rejected: pl.DataFrame) -> list[str]:
     """Store codes that are no facility, the most frequent first."""
-    rejected = tables.read("rejected_reset_rows", slot).filter(pl.col("reason") == "unknown_facility")
-    counted = (
-        rejected.group_by(pl.col("store_code").str.strip_chars())
-        .len()
-        .sort("len", "store_code", descending=[True, False])
-    )
+    codes = rejected.filter(pl.col("reason") == "unknown_facility")["store_code"].str.strip_chars()
+    counted = codes.value_counts().sort("count", "store_code", descending=[True, False])
     return counted["store_code"].to_list()

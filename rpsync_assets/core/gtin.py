@@ -11,16 +11,19 @@ and a reason to drop a row only where a store's settings say so.
 
 import polars as pl
 
+from rpsync_assets.core import cells
+
 SMALLEST = 10**6
 LARGEST = 10**14 - 1
+_GAPS = r"[ \u{a0}\u{2009}\u{202f}\u{200b}-\u{200f}\u{2060}\u{feff}\u{2010}-\u{2013}-]"
 """Keys have 7 to 14 significant digits: a GTIN-8 that lost a zero up to a full GTIN-14."""
 
 
 def key(text: pl.Expr) -> pl.Expr:
     """The normal form of UPC texts, repaired where that is certain.
 
-    Certain is: spaces around it, a spreadsheet's text marks (``'0123``, ``="0123"``), a trailing ``.0``, an exponent
-    that has kept every digit (``2.050000163913E+12``), and spaces or hyphens between the digits if the check digit
+    Certain is: what ``core.cells`` removes around it, a trailing ``.0`` or ``,0``, an exponent that has kept every
+    digit (``2.050000163913E+12``), and spaces, hyphens or invisible characters between the digits if the check digit
     holds.
 
     Args:
@@ -29,21 +32,21 @@ def key(text: pl.Expr) -> pl.Expr:
     Returns:
         Int64; null where the text is not a UPC (blank, letters, an exponent that lost digits, too short or too long).
     """
-    trimmed = text.str.strip_chars()
+    trimmed = cells.value(text)
     number = trimmed.cast(pl.Int64, strict=False)
-    unmarked = trimmed.str.extract(r"""^(?:'|="?)?(\d{1,22})(?:\.0+)?"?$""").cast(pl.Int64, strict=False)
-    found = pl.coalesce(number, unmarked, _with_all_digits(trimmed), _with_gaps(trimmed))
+    whole = trimmed.str.extract(r"^([0-9]{4,22})[.,]0+$").cast(pl.Int64, strict=False)
+    found = pl.coalesce(number, whole, _with_all_digits(trimmed), _with_gaps(trimmed))
     return pl.when(found.is_between(SMALLEST, LARGEST) & ~trimmed.str.starts_with("+")).then(found).otherwise(None)
 
 
 def lost_digits(text: pl.Expr) -> pl.Expr:
     """Whether a text is a number that a spreadsheet has cut to an exponent, such as ``2.05E+12``."""
-    return text.str.strip_chars().str.contains(r"^\d(?:[.,]\d+)?[eE]\+?\d+$")
+    return cells.value(text).str.contains(r"^[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+$")
 
 
 def _with_all_digits(trimmed: pl.Expr) -> pl.Expr:
     """The number of an exponent whose mantissa has as many decimals as the exponent says."""
-    parts = trimmed.str.extract_groups(r"^(\d)[.,](\d+)[eE]\+?(\d{1,2})$")
+    parts = trimmed.str.extract_groups(r"^([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})$")
     decimals = parts.struct.field("2")
     whole = decimals.str.len_chars() == parts.struct.field("3").cast(pl.Int64, strict=False)
     return pl.when(whole).then((parts.struct.field("1") + decimals).cast(pl.Int64, strict=False))
@@ -51,7 +54,7 @@ def _with_all_digits(trimmed: pl.Expr) -> pl.Expr:
 
 def _with_gaps(trimmed: pl.Expr) -> pl.Expr:
     """Digits in groups, as they are printed below a bar code."""
-    grouped = pl.when(trimmed.str.contains(r"^\d+(?:[ \u{a0}-]\d+)+$")).then(trimmed.str.replace_all(r"[ \u{a0}-]", ""))
+    grouped = pl.when(trimmed.str.contains(rf"^[0-9]+(?:{_GAPS}+[0-9]+)+$")).then(trimmed.str.replace_all(_GAPS, ""))
     number = grouped.cast(pl.Int64, strict=False)
     return pl.when(has_valid_check_digit(number)).then(number)
 

@@ -19,6 +19,7 @@ WHY = {
     "not_accepted": "it was delivered, and the OMS did not take it",
     "late_listing": "its product was not sold online or its facility not known when its file came, or its row was"
     " rejected then",
+    "day_held": "the numbers of its file hold its day: not delivered until that day is released",
 }
 """Why a key is owed."""
 
@@ -74,5 +75,7 @@ def with_owed(kept: pl.DataFrame, owed: pl.DataFrame, *, file_name: str) -> pl.D
         file_name: of the day's file.
     """
     own = kept.with_columns(file_name=pl.lit(file_name), owed=pl.lit(value=False))
-    others = owed.with_columns(owed=pl.lit(value=True)).select(FILTERED_SCHEMA.keys())
+    others = (
+        owed.filter(pl.col("why") != "day_held").with_columns(owed=pl.lit(value=True)).select(FILTERED_SCHEMA.keys())
+    )
     return pl.concat([own, others]).sort("facility_id", "upca")

@@ -11,6 +11,8 @@ from typing import Literal
 
 import polars as pl
 
+from rpsync_assets.core import cells
+
 LARGEST_QUANTITY = 999_999
 """A UPC in the quantity column must not become stock; Retail Pro's quantity is Float(10,4) (domain.md 4)."""
 
@@ -18,7 +20,7 @@ Mark = Literal[".", ","]
 ENOUGH = 20
 """So many quantities, all with three digits behind a mark, are decimals and not thousands."""
 
-UNTOLD = r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$"
+UNTOLD = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"
 """Three digits behind one mark: decimals or a grouping."""
 
 
@@ -35,9 +37,9 @@ def decimal_mark(texts: pl.Series) -> Mark | None:
         .select(text=marked)
         .select(
             *(_shows(mark).any().alias(mark) for mark in (".", ",")),
-            whole=pl.col("text").str.contains(r"^[+-]?\d+$").any(),
-            point=pl.col("text").str.contains(r"^[+-]?\d{1,3}\.\d{3}$").sum(),
-            comma=pl.col("text").str.contains(r"^[+-]?\d{1,3},\d{3}$").sum(),
+            whole=pl.col("text").str.contains(r"^[+-]?[0-9]+$").any(),
+            point=pl.col("text").str.contains(r"^[+-]?[0-9]{1,3}\.[0-9]{3}$").sum(),
+            comma=pl.col("text").str.contains(r"^[+-]?[0-9]{1,3},[0-9]{3}$").sum(),
         )
         .collect()
         .row(0, named=True)
@@ -74,27 +76,33 @@ def is_fraction(column: str, mark: Mark | None = ".") -> pl.Expr:
     marks = {".": r"\.", ",": ",", None: "[.,]"}[mark]
     text = _tidy(pl.col(column))
     grouping = {".": ",", ",": r"\."}.get(mark or "", "")
-    part = text.str.contains(rf"^[+-]?[\d{grouping}]*{marks}\d*[1-9]\d*$")
+    part = text.str.contains(rf"^[+-]?[0-9{grouping}]*{marks}[0-9]*[1-9][0-9]*$")
     return part if mark is not None else part & ~text.str.contains(UNTOLD)
 
 
 def _tidy(text: pl.Expr) -> pl.Expr:
-    """Without spaces around, with the minus that a keyboard has, in front."""
-    return text.str.strip_chars().str.replace("^\u2212", "-").str.replace(r"^([^+-].*)-$", "-$1")
+    """The minus that a keyboard has, in front; a digit before the decimals; thousands not grouped by spaces.
+
+    A space between groups of three digits is read alike by everybody, a point or a comma is not.
+    """
+    plain = cells.value(text).str.replace("^\u2212", "-").str.replace(r"^([^+-].*)-$", "-$1")
+    spaced = plain.str.contains(r"^[+-]?[0-9]{1,3}(?:[ \u{a0}\u{2009}\u{202f}][0-9]{3})+(?:[.,][0-9]*)?$")
+    closed = pl.when(spaced).then(plain.str.replace_all(r"[^0-9.,+-]", "")).otherwise(plain)
+    return closed.str.replace(r"^([+-]?)([.,]0+)$", "${1}0$2")
 
 
 def _shows(mark: Mark) -> pl.Expr:
     """Whether a text can only be read with this mark before its decimals."""
     this, other = (r"\.", ",") if mark == "." else (",", r"\.")
-    grouped = rf"^[+-]?\d{{1,3}}(?:{other}\d{{3}})+{this}\d+$"
-    twice_grouped = rf"^[+-]?\d{{1,3}}(?:{other}\d{{3}}){{2,}}$"
-    odd_length = rf"^[+-]?\d*{this}(?:\d{{0,2}}|\d{{4,}})$"
-    long_or_zero = rf"^[+-]?(?:\d{{4,}}|0\d*){this}\d{{3}}$"
+    grouped = rf"^[+-]?[0-9]{{1,3}}(?:{other}[0-9]{{3}})+{this}[0-9]+$"
+    twice_grouped = rf"^[+-]?[0-9]{{1,3}}(?:{other}[0-9]{{3}}){{2,}}$"
+    odd_length = rf"^[+-]?[0-9]*{this}(?:[0-9]{{0,2}}|[0-9]{{4,}})$"
+    long_or_zero = rf"^[+-]?(?:[0-9]{{4,}}|0[0-9]*){this}[0-9]{{3}}$"
     return pl.col("text").str.contains(f"{grouped}|{twice_grouped}|{odd_length}|{long_or_zero}")
 
 
 def _plain(text: pl.Expr, mark: Mark) -> pl.Expr:
     """The digits of a whole number whose decimals, if any, are zeros; null for others."""
     this, other = (r"\.", ",") if mark == "." else (",", r"\.")
-    pattern = rf"^([+-]?(?:\d+|\d{{1,3}}(?:{other}\d{{3}})+))(?:{this}0*)?$"
+    pattern = rf"^([+-]?(?:[0-9]+|[0-9]{{1,3}}(?:{other}[0-9]{{3}})+))(?:{this}0*)?$"
     return text.str.extract(pattern).str.replace_all(other, "")

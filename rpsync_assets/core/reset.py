@@ -14,7 +14,7 @@ from typing import Literal
 
 import polars as pl
 
-from rpsync_assets.core import gtin
+from rpsync_assets.core import cells, gtin
 from rpsync_assets.core.quantities import UNTOLD, Mark, decimal_mark, is_fraction, whole_number
 
 REASONS = {
@@ -221,14 +221,14 @@ def known_facilities(listed: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
 
 
 def _facility_key(column: str) -> pl.Expr:
-    return pl.col(column).str.strip_chars().str.to_uppercase()
+    return cells.value(pl.col(column)).str.to_uppercase()
 
 
 def _own_fate(rules: Rules, mark: Mark | None) -> pl.Expr:
     """The fate of a row by its own values; duplicates need the others and come after."""
-    quantity = pl.col("quantity").str.strip_chars()
+    quantity = cells.value(pl.col("quantity"))
     judgements = (
-        ("blank_upc", pl.col("upc").str.strip_chars() == ""),
+        ("blank_upc", cells.value(pl.col("upc")) == ""),
         ("exponent_upc", pl.col("gtin").is_null() & gtin.lost_digits(pl.col("upc"))),
         ("invalid_upc", pl.col("gtin").is_null()),
         ("inactive", pl.col("product_id").is_null()),

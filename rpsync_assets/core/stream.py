@@ -18,7 +18,9 @@ import polars as pl
 
 from rpsync_assets.core import gtin
 from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.reader import ROW_SCHEMA, Block, Header, read_block
+from rpsync_assets.core.header import Header
+from rpsync_assets.core.lines import Block
+from rpsync_assets.core.reader import ROW_SCHEMA, read_block
 from rpsync_assets.core.reset import FilteredReset, Rules, judge, plainly_inactive
 
 WORKERS = 3
@@ -70,7 +72,7 @@ def filter_blocks(
             sifted = future.result()
         except BadFileError:
             # The worker did not know how many lines came before its block: read it once more to name the line.
-            read_block(block, header, first_line=rows + 2)
+            read_block(block, header, first_line=header.lines + 1 + rows)
             raise
         rests.append(sifted.rest.with_columns(pl.col("line_number") + rows))
         rows += sifted.rows
@@ -101,8 +103,8 @@ def filter_blocks(
 
 
 def _sift(block: Block, header: Header, active_gtins: pl.Series) -> _Sifted:
-    """Parse a block and keep what is not plainly inactive; line numbers are those of a file that starts here."""
-    frame = read_block(block, header, first_line=2)
+    """Parse a block and keep what is not plainly inactive; line numbers are those of a file that begins with it."""
+    frame = read_block(block, header, first_line=header.lines + 1)
     dropped = plainly_inactive(frame, active_gtins)
     rest = frame.filter(~dropped)
     # A filtered frame still holds on to the whole block's text; through a stream of bytes it becomes its own.
@@ -111,6 +113,14 @@ def _sift(block: Block, header: Header, active_gtins: pl.Series) -> _Sifted:
     return _Sifted(
         rows=frame.height,
         inactive=int(dropped.sum()),
-        unreadable=rest.select(gtin.key(pl.col("upc")))["upc"].null_count(),
+        unreadable=_unreadable(rest["upc"]),
         rest=pl.read_ipc_stream(copied),
     )
+
+
+def _unreadable(texts: pl.Series) -> int:
+    """How many texts are no UPC; only those that are not plain digits are looked at closely, which is dear."""
+    odd = texts.filter(
+        texts.cast(pl.Int64, strict=False).is_between(gtin.SMALLEST, gtin.LARGEST).fill_null(value=False).not_()
+    )
+    return odd.to_frame("upc").select(gtin.key(pl.col("upc")))["upc"].null_count() if odd.len() else 0

@@ -5,7 +5,7 @@ Belongs here: bytes on our disk. Does not: SFTP (``resources/sftp``), what the b
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,11 +14,17 @@ from typing import BinaryIO
 
 from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
 from rpsync_assets.core.errors import BadFileError, SetupError
-from rpsync_assets.core.reader import ASK_AGAIN, Block, count_lines, cut_block
+from rpsync_assets.core.header import header_end, old_mac
+from rpsync_assets.core.lines import ASK_AGAIN, Block, count_lines, cut_block, records
 from rpsync_assets.resources.private import promoted
 
 BLOCK_BYTES = 4 * 1024 * 1024
 """Measured on 2 cores: smaller blocks cost time, larger ones memory."""
+
+MOST_RAW_LINES = 100_000
+"""So many rejected lines are shown as they stood in the file; of more, the landed file has the rest."""
+
+MOST_RAW_CHARACTERS = 2_000
 
 
 @dataclass
@@ -57,7 +63,8 @@ class Arrival:
             ) from error
         self._digest.update(data)
         self.size += len(data)
-        self._look_at(self._unpacking.feed(data))
+        for text in self._unpacking.feed(data):
+            self._look_at(text)
         return len(data)
 
     def finish(self) -> None:
@@ -66,7 +73,8 @@ class Arrival:
         Raises:
             BadFileError: as text they are cut or damaged.
         """
-        self._look_at(self._unpacking.finish())
+        for text in self._unpacking.finish():
+            self._look_at(text)
         self.handle.flush()
 
     def _look_at(self, text: bytes) -> None:
@@ -126,20 +134,19 @@ def checksum(path: Path) -> str | None:
 
 
 def first_line(path: Path, packing: Packing = Packing()) -> bytes:  # noqa: B008  frozen
-    """The header line with its line end, in UTF-8."""
-    if packing.plain:
-        with path.open("rb") as handle:
-            line = handle.readline(BLOCK_BYTES)
-    else:
-        text = b""
-        for piece in _text(path, packing):
-            text += piece
-            if b"\n" in piece or len(text) >= BLOCK_BYTES:
-                break
-        line = text[: text.find(b"\n") + 1] or text[:BLOCK_BYTES]
-    if not line.endswith(b"\n") and len(line) == BLOCK_BYTES:
-        raise BadFileError(f"{path.name} has no line end in its first {BLOCK_BYTES} bytes", "Is it a CSV? " + ASK_AGAIN)
-    return line
+    """The header with its line end, in UTF-8; what says nothing and stands before it (``header_end``) included."""
+    text = b""
+    for piece in _text(path, packing):
+        text += piece
+        if end := header_end(text):
+            return text[:end]
+        if len(text) >= BLOCK_BYTES:
+            if b"\r" in text and b"\n" not in text:
+                raise old_mac()
+            raise BadFileError(
+                f"{path.name} has no line end in its first {BLOCK_BYTES} bytes", "Is it a CSV? " + ASK_AGAIN
+            )
+    return text
 
 
 def blocks(
@@ -161,6 +168,31 @@ def blocks(
         BadFileError: a line (or a quoted field that never closes) longer than a block.
     """
     return _plain_blocks(path, start, size) if packing.plain else _unpacked_blocks(path, start, size, packing)
+
+
+def raw_lines(whole_lines: Iterable[Block], numbers: Iterable[int], *, first_line: int) -> dict[int, str]:
+    """Some lines of a file as they stand there: the first ``MOST_RAW_LINES``, each cut at ``MOST_RAW_CHARACTERS``.
+
+    Args:
+        whole_lines: the file's blocks.
+        numbers: of the lines.
+        first_line: the number of the first block's first line.
+
+    Returns:
+        Line number -> text without its line end.
+    """
+    wanted = sorted(numbers)[:MOST_RAW_LINES]
+    found: dict[int, str] = {}
+    for block in whole_lines:
+        if len(found) == len(wanted):
+            break
+        after = first_line + count_lines(block.data)[0]
+        if wanted[len(found)] < after:
+            lines = records(block.data)
+            while len(found) < len(wanted) and (number := wanted[len(found)]) < after:
+                found[number] = lines[number - first_line].decode(errors="replace").rstrip("\r")[:MOST_RAW_CHARACTERS]
+        first_line = after
+    return found
 
 
 def _unpacked_blocks(path: Path, start: int, size: int, packing: Packing) -> Iterator[Block]:

@@ -1,5 +1,7 @@
 """Copies of what we deliver, kept as sent: a resend after a crash sends the same bytes, and an auditor can read them.
 
+A second folder of the kind holds the rejected rows, for people to fetch.
+
 Belongs here: bytes on our disk, and the lock that lets one run at a time deliver for a store. Does not: sending.
 """
 

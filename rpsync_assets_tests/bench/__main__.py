@@ -30,7 +30,7 @@ from rpsync_assets.sandbox.environment import Environment, running
 from rpsync_assets.sandbox.sizes import size_named
 from rpsync_assets.sandbox.stores import choose
 from rpsync_assets.settings import load_settings
-from rpsync_assets_tests.bench import api, imports, publication, transfer
+from rpsync_assets_tests.bench import api, imports, publication, reader, transfer
 from rpsync_assets_tests.bench.filters import TOOLS
 
 MOST_TIMES_POLARS = 1.5
@@ -41,7 +41,8 @@ LEAST_TIMES_BARE_HANDLER = 0.6
 MOST_TIMES_FLOOR = 1.1
 MOST_THROTTLED = 0.01
 MOST_TIMES_OPENSSH = 2.5
-PARTS = ("filter", "day", "import", "api", "publication", "transfer")
+MOST_TIMES_PLAIN_READER = 1.25
+PARTS = ("filter", "reader", "day", "import", "api", "publication", "transfer")
 ROOM = {
     "transfer": ("raw_reset_file", "filtered_reset_parts", "variance_file"),
     "filter": ("filtered_reset",),
@@ -62,7 +63,7 @@ def main() -> int:
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="rpsync-bench-") as temporary:
         folder = Path(temporary)
-        if {"filter", "day"} & set(asked.only):
+        if {"filter", "reader", "day"} & set(asked.only):
             result |= _world(folder, asked, console)
         if "import" in asked.only:
             console.print(f"imports of {imports.ROWS:,} rows ...")
@@ -94,6 +95,11 @@ def _limits(result: dict[str, Any]) -> list[tuple[str, bool]]:
                 pandas >= LEAST_TIMES_FASTER_THAN_PANDAS,
             ),
         ]
+    if read := result.get("reader"):
+        times = read["times_plain"]
+        limits.append(
+            (f"reader: at most {MOST_TIMES_PLAIN_READER} x a plain one: {times} x", times <= MOST_TIMES_PLAIN_READER)
+        )
     if took := result.get("import"):
         times, wait = took["times_bare_insert"], took["longest_wait_of_a_sale_seconds"]
         limits += [
@@ -131,9 +137,12 @@ def _world(folder: Path, asked: argparse.Namespace, console: Console) -> dict[st
     with running(folder / "data", size_named(asked.size), 7, choose("1")) as environment:
         morning = next(iter(environment.mornings.values()))
         result |= {"file_bytes": morning.file_bytes, "file_rows": morning.total_rows}
+        file = environment.world.sftp_root / morning.remote_path
+        _write_lists(environment, morning.store, folder)
+        if "reader" in asked.only:
+            console.print("readers ...")
+            result["reader"] = reader.measure(file, folder, asked.rounds)
         if "filter" in asked.only:
-            _write_lists(environment, morning.store, folder)
-            file = environment.world.sftp_root / morning.remote_path
             result["filter"] = _filters(file, folder, asked.rounds, console)
         if "day" in asked.only:
             console.print("one day of one store ...")
@@ -223,6 +232,11 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
             for tool, seconds in filters["median_seconds"].items()
         ]
         console.print(_table(title, ("tool", "median seconds", "peak memory MB", "rows left", "ours takes"), rows))
+    if read := result.get("reader"):
+        rows = [(one, f"{seconds:.3f}") for one, seconds in read["median_seconds"].items()]
+        console.print(
+            _table(f"landing and reading of {result['file_rows']:,} rows", ("reader", "median seconds"), rows)
+        )
     if day := result.get("day"):
         rows = [(room, f"{seconds:.2f}") for room, seconds in day["split_seconds"].items()]
         rows.append(("Dagster between steps", f"{day['between_steps_seconds']:.2f}"))

@@ -18,7 +18,7 @@ def ours(file: Path, folder: Path) -> Callable[[], int]:
     """The product's filter step: scan, normalize, validate, account, write."""
     import polars as pl
 
-    from rpsync_assets.core.reader import ColumnMap, read_header
+    from rpsync_assets.core.header import ColumnMap, read_header
     from rpsync_assets.core.stream import filter_blocks
     from rpsync_assets.resources.landing import blocks, first_line
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core.arrival import choose, understood
+from rpsync_assets.core.arrival import chain, choose, understood
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import (
     DEFAULT_FILE_PATTERN,
     DeliveredName,
+    FileKind,
     ResetName,
     business_date,
     content_digest,
@@ -205,3 +206,35 @@ def test_of_equal_snapshots_the_one_written_last_is_taken() -> None:
     )
     choice = choose(candidates, store="US", day=DAY, folder="x", listed=2)
     assert choice.chosen.name == "inventory_b.csv"
+
+
+# The chain of deltas --------------------------------------------------------------------------------------------------
+BOTH_KINDS = r"(?P<kind>full|delta)_{store}_(?P<snapshot>\d{8}T\d{6})\.csv"
+
+
+def chained(*names: str, usual: FileKind = "delta") -> list[str]:
+    """The chain of the newest file."""
+    candidates = understood(
+        [(name, MODIFIED) for name in names], store="US", pattern=BOTH_KINDS, zone=NEW_YORK, export_minutes=0
+    )
+    return [older.name for older in chain(candidates, candidates[-1], usual)]
+
+
+def test_a_chain_of_deltas_begins_at_the_newest_full_file() -> None:
+    assert chained(
+        "delta_US_20260306T010000.csv",
+        "full_US_20260307T010000.csv",
+        "delta_US_20260308T010000.csv",
+        "full_US_20260308T020000.csv",
+        "delta_US_20260309T010000.csv",
+        "delta_US_20260310T010000.csv",
+    ) == ["full_US_20260308T020000.csv", "delta_US_20260309T010000.csv"]
+
+
+def test_after_a_full_file_there_is_no_chain() -> None:
+    assert chained("delta_US_20260309T010000.csv", "full_US_20260310T010000.csv") == []
+
+
+def test_a_chain_reaches_back_two_weeks() -> None:
+    names = [f"delta_US_202602{day:02d}T010000.csv" for day in range(20, 29)]
+    assert chained(*names, "delta_US_20260310T010000.csv") == names[4:]

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.reader import Block, ColumnMap, Header, count_lines, cut_block, read_block, read_header
+from rpsync_assets.core.header import ColumnMap, Header, read_header
+from rpsync_assets.core.lines import Block, count_lines, cut_block
+from rpsync_assets.core.reader import read_block
 
 HEADER = read_header(b"store_code,upc,alu,description,qty\n", ColumnMap())
 Row = tuple[int, str, str, str]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rpsync_assets.core import stream
 from rpsync_assets.core.active import SCHEMA as ACTIVE_SCHEMA
 from rpsync_assets.core.errors import BadFileError
-from rpsync_assets.core.reader import ColumnMap, count_lines, read_header
+from rpsync_assets.core.header import ColumnMap, read_header
+from rpsync_assets.core.lines import count_lines
 from rpsync_assets.core.reset import (
     KEPT_SCHEMA,
     REASONS,

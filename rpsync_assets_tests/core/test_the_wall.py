@@ -15,6 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 CORE = [module for module in MODULES if module.parent.name == "core"]
 QUIET = {
     "codecs",
+    "unicodedata",
     "zlib",
     "polars",
     "csv",

@@ -1,0 +1,102 @@
+"""Where the lines of a CSV end, told from its bytes alone.
+
+Belongs here: line ends inside and outside quotes, blocks of whole lines, quotes that stand where none may. Does not:
+what a line's fields are (``core/reader``). Counting here shares no code with the CSV parser, so that one can be held
+against the other.
+"""
+
+import re
+from dataclasses import dataclass
+
+from rpsync_assets.core.errors import BadFileError
+
+ASK_AGAIN = "Ask Retail Pro to export and send the file again"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines of a file, and how many quotes stand in them (counted anyway, to find where a line ends)."""
+
+    data: bytes
+    quotes: int
+
+    @classmethod
+    def of(cls, data: bytes) -> "Block":
+        """A block of bytes that are known to end with a line end."""
+        return cls(data, data.count(b'"'))
+
+
+def cut_block(piece: bytes) -> Block:
+    """The whole lines at the start of a piece of a file: up to the last line end outside quotes; empty if none ends."""
+    quotes = piece.count(b'"')
+    end = piece.rfind(b"\n")
+    tail = len(piece)
+    while end >= 0:
+        quotes -= piece.count(b'"', end, tail)
+        if quotes % 2 == 0:
+            return Block(piece if end + 1 == len(piece) else piece[: end + 1], quotes)
+        tail = end
+        end = piece.rfind(b"\n", 0, end)
+    return Block(b"", 0)
+
+
+def count_lines(block: bytes, *, inside_quotes: bool = False) -> tuple[int, bool]:
+    """How many records end in a block, and whether the block ends inside quotes.
+
+    This is the independent count that ``raw = kept + inactive + rejected`` is held against: it shares no code with
+    the CSV parser.
+    """
+    if b'"' not in block:
+        return (0 if inside_quotes else block.count(b"\n")), inside_quotes
+    pieces = block.split(b'"')
+    outside = pieces[1::2] if inside_quotes else pieces[::2]
+    return sum(piece.count(b"\n") for piece in outside), inside_quotes ^ (len(pieces) % 2 == 0)
+
+
+def records(block: bytes) -> list[bytes]:
+    """The lines of a block as they stand there, without their line feeds; a line end inside quotes ends none."""
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    if len(lines) == count_lines(block)[0]:
+        return lines
+    whole: list[bytes] = []
+    begun: list[bytes] = []
+    inside = False
+    for line in lines:
+        begun.append(line)
+        inside ^= line.count(b'"') % 2 == 1
+        if not inside:
+            whole.append(b"\n".join(begun))
+            begun.clear()
+    return [*whole, b"\n".join(begun)] if begun else whole
+
+
+def stray_quote(block: bytes, separator: str, first_line: int) -> BadFileError | None:
+    """The error that names the first line with a quote inside a field, or one that is never closed.
+
+    ``27" TV`` on one line and ``30" TV`` on the next would make the two lines one, and the second product's count
+    would be gone without a word.
+    """
+    if b'"' not in block:
+        return None
+    # Each quoted stretch becomes one mark, which may only stand between separators and line ends. An exporter's space
+    # before a quote is let pass.
+    pieces = block.split(b'"')
+    never_closed = [b""] if len(pieces) % 2 == 0 else []
+    marked = b"\n" + b'"'.join(pieces[::2] + never_closed).replace(b' "', b'"')
+    mark = re.escape(separator.encode())
+    found = [re.search(rb'"(?<![%b\n"]")' % mark, marked), re.search(rb'" *[^%b\r\n" ]' % mark, marked)]
+    places = [match.start() for match in found if match]
+    if not places and never_closed:
+        number = first_line + count_lines(block[: block.rfind(b'"')])[0]
+        return BadFileError(
+            f"Line {number} has a quote that is never closed", f"The file was cut or damaged. {ASK_AGAIN}"
+        )
+    if not places:
+        return None
+    number = first_line + marked.count(b"\n", 1, min(places))
+    return BadFileError(
+        f"Line {number} has a quote inside a field: which lines it encloses cannot be told",
+        f"A quote encloses a whole field; inside one it is written twice. {ASK_AGAIN}",
+    )
