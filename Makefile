@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test proof check format bench clean
+.PHONY: help demo ui test proof mutants check format bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
@@ -18,11 +18,16 @@ demo: $(READY) ## run the whole day of two stores in the sandbox (ARGS="--size f
 ui: $(READY) ## the Dagster UI on http://127.0.0.1:3000, on the sandbox, or on RPSYNC_CONFIG if it is set
 	$(BIN)/rpsync ui $(ARGS)
 
-test: $(READY) ## the tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) ## the tests; without ARGS also how much of the code they ran, which must not sink
+	$(BIN)/coverage run -m pytest $(ARGS)
+	@test -n "$(ARGS)" || $(BIN)/coverage report --include='rpsync_assets/core/*' --fail-under=100
+	@test -n "$(ARGS)" || $(BIN)/coverage report
 
-proof: $(READY) ## the longer proofs: 300 MB files, memory, growth
-	$(BIN)/python -m pytest -m proof $(ARGS)
+proof: $(READY) ## the longer proofs: 10,000 simulated days, a day killed 48 times, 300 MB files
+	$(BIN)/python -m pytest -s -m proof $(ARGS)
+
+mutants: $(READY) ## deliberate faults in the product's rules, each of which must be caught (ARGS="safety stock")
+	$(BIN)/python -m rpsync_assets_tests.mutants $(ARGS)
 
 check: $(READY) ## format, lint, types, and that Dagster loads the graph
 	$(BIN)/ruff format --check .

@@ -20,9 +20,11 @@ from rpsync_assets.assets.metadata import columns_of, shape_of
 from rpsync_assets.assets.verdicts import GuardRefusedError, check_result
 from rpsync_assets.check_groups import group_of
 from rpsync_assets.core.errors import RpsyncError
-from rpsync_assets.failures import failure
+from rpsync_assets.failures import fail_or_retry
 from rpsync_assets.partitions import Partitions
+from rpsync_assets.resources.databases import told_plainly
 from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import RetrySettings
 
 OWNER = "team:inventory-sync"
 
@@ -51,7 +53,7 @@ class Blueprint:
         """What the analyst reads about it: the first paragraph, in one line."""
         return " ".join(inspect.cleandoc(self.function.__doc__ or "").split("\n\n")[0].split())
 
-    def build(self, partitions: Partitions) -> dg.AssetsDefinition:
+    def build(self, partitions: Partitions, retries: RetrySettings) -> dg.AssetsDefinition:
         """The Dagster asset."""
         definition: dg.PartitionsDefinition[str] = getattr(partitions, self.per)
         return dg.asset(
@@ -74,7 +76,7 @@ class Blueprint:
                 )
                 for check, description in self.checks.items()
             ],
-        )(_reporting(self.function))
+        )(_reporting(self.function, retries))
 
 
 def asset(
@@ -99,7 +101,7 @@ def asset(
     return lambda function: Blueprint(function, group, frozenset(kinds), checks or {}, per, deps, last)
 
 
-def _reporting(function: AssetFunction) -> Callable[..., Iterator[Any]]:
+def _reporting(function: AssetFunction, retries: RetrySettings) -> Callable[..., Iterator[Any]]:
     """Run the function; show refused guards as red checks; turn our errors into failures that name culprit and mend."""
     # Dagster hands in what the signature asks for; what stops an asset is written down for each of them.
     parameters = dict(inspect.signature(function).parameters)
@@ -114,15 +116,16 @@ def _reporting(function: AssetFunction) -> Callable[..., Iterator[Any]]:
         more = {**kwargs, "tables": tables} if writes else kwargs
         began = time.monotonic()
         try:
-            result = function(context, **more)
+            with told_plainly("The state database"):
+                result = function(context, **more)
         except GuardRefusedError as refused:
             stops.stopped_by_guards(*place, refused.verdicts, context.run.run_id)
             for verdict in refused.verdicts:
                 yield check_result(verdict)
-            raise failure(refused) from refused
+            fail_or_retry(context, refused, retries)
         except RpsyncError as error:
             stops.stopped_by_error(*place, error, context.run.run_id)
-            raise failure(error) from error
+            fail_or_retry(context, error, retries)
         stops.went_on(*place)
         metadata = {**(result.metadata or {}), **shape_of(function.__name__, result.value)}
         yield result._replace(metadata={**metadata, "seconds": round(time.monotonic() - began, 3)})

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from sqlalchemy.exc import IntegrityError
 
-from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.errors import BusyError, NotYetError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
@@ -31,6 +31,9 @@ from rpsync_assets.resources.state import Delivery, Kind, State
 
 _log = logging.getLogger(__name__)
 
+
+LOOK_BACK = timedelta(days=3)
+"""So far back a delivery is looked for that may have gone out before its run died."""
 
 LEASE = timedelta(minutes=15)
 """For so long a delivery that another machine has taken is its own; here, the lock tells."""
@@ -93,7 +96,7 @@ class Courier:
             before_sending: may refuse, by raising, before anything of this generation was sent.
 
         Raises:
-            NotYetError: another run is delivering it at this moment.
+            BusyError: another run is delivering it at this moment.
         """
         slot = shipment.slot
         with self.outbox.alone(slot.store):
@@ -106,6 +109,7 @@ class Courier:
                 return Sent([], 0)
             with self.sftp.session() as session:
                 _leave_to_other_machine(pending)
+                self._find_lost(session, slot, shipment.kind)
                 if len(pending) == len(known) and not any(self._place(session, delivery) for delivery in pending):
                     before_sending(session)
                 pending = pending or self._take(shipment)
@@ -122,14 +126,17 @@ class Courier:
 
         One that a run sent before it died, and could not write down, is found there and written down now.
         """
-        taken = self.state.deliveries(slot.store, slot.day, kind)
-        pending = [delivery for delivery in taken if delivery.delivered_at is None]
-        if pending:
+        if any(delivery.delivered_at is None for delivery in self.state.deliveries(slot.store, slot.day, kind)):
             with self.sftp.session() as session:
-                for delivery in pending:
-                    if self._place(session, delivery) is not None:
-                        self.state.mark_delivered(delivery, datetime.now(UTC))
+                self._find_lost(session, slot, kind)
         return [d for d in self.state.deliveries(slot.store, slot.day, kind) if d.delivered_at is not None]
+
+    def _find_lost(self, session: SftpSession, slot: Slot, kind: Kind) -> None:
+        """Mark what earlier runs sent and could not write down: a newer file of the day must not make us forget it."""
+        for delivery in self.state.deliveries_since(slot.store, slot.day - LOOK_BACK):
+            lost = delivery.kind == kind and delivery.delivered_at is None
+            if lost and self._place(session, delivery) is not None:
+                self.state.mark_delivered(delivery, datetime.now(UTC))
 
     def _take(self, shipment: Shipment) -> list[Delivery]:
         slot = shipment.slot
@@ -158,7 +165,7 @@ class Courier:
         try:
             self.state.take(deliveries)
         except IntegrityError as error:
-            raise NotYetError(
+            raise BusyError(
                 f"Another run is delivering the {shipment.kind} of {slot.store} for {slot.day} at this moment",
                 "Wait until it has ended; a rerun then finds it delivered",
             ) from error

@@ -19,7 +19,7 @@ from rpsync_assets.core.atp import less_owed, online_atp
 from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
 from rpsync_assets.core.publication import REFLECTED_SCHEMA
-from rpsync_assets.core.variance import variance_due
+from rpsync_assets.core.variance import unseen, variance_due
 from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
@@ -101,10 +101,12 @@ class DesiredReader:
 
     def _pending(self, reader: OmsReader, store: str, its: StoreSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Keys of files that are on their way, and the variances that the counts still owe: key and ``units``."""
+        known = self.state.newest_accepted(store)
+        known_logs = set(known["log_id"])
         due = [self.state.variance_due(store)]
         held: list[pl.DataFrame] = []
         deltas: list[pl.DataFrame] = []
-        for delivery in self.state.deliveries_since(store, datetime.now(UTC).date() - RECENT):
+        for delivery in self._gone_out(store):
             try:
                 log = self.oms.import_of(reader, delivery)
             except NotYetError:
@@ -119,11 +121,14 @@ class DesiredReader:
                 held.append(keys.select(KEY))
                 continue
             except PermanentError:
+                due.append(self._given_up(reader, delivery, known))
                 continue
-            if delivery.kind == "reset" and self.state.accepted(store, [log.log_id]).is_empty():
+            if delivery.kind == "reset" and log.log_id not in known_logs:
                 # Imported, and reset_import has not been materialized since: its variance is due all the same.
+                # Of most old resets nothing is left in our memory either: newer counts have taken their place.
                 rows = self.oms.reset_rows(reader, log, Sent(delivery, self.outbox))
-                due.append(rows.filter(pl.col("status").is_in(ACCEPTED)).select(ACCEPTED_SCHEMA.keys()))
+                rows = rows.filter(pl.col("status").is_in(ACCEPTED)).select(ACCEPTED_SCHEMA.keys())
+                due.append(unseen(rows, known))
         rows = pl.concat(due).sort("snapshot_at").unique(KEY, keep="last", maintain_order=True)
         if rows.height:
             snapshots = rows["snapshot_at"].unique().to_list()
@@ -132,6 +137,35 @@ class DesiredReader:
             deltas.append(owed.select(*KEY, pl.col("available_delta").alias("units")))
         nothing = pl.DataFrame(schema=_DELTAS)
         return pl.concat([nothing.select(KEY), *held, rows.select(KEY)]), pl.concat([nothing, *deltas])
+
+    def _given_up(self, reader: OmsReader, delivery: Delivery, known: pl.DataFrame) -> pl.DataFrame:
+        """``ACCEPTED_SCHEMA``: what is owed for a file that the OMS gave up.
+
+        An import that died may have put some counts in place before, and which ones is not told; a variance that was
+        not taken in, or not to its end, is owed still.
+        """
+        if delivery.kind == "variance":
+            older = known.filter(pl.col("snapshot_at") <= delivery.snapshot_at)
+            return older.join(self._rows(reader, delivery), on=KEY, how="semi")
+        log = self.oms.died(reader, delivery)
+        if log is None:
+            return known.clear()
+        rows = self.oms.reset_rows(reader, log, Sent(delivery, self.outbox))
+        return unseen(rows.select(ACCEPTED_SCHEMA.keys()), known)
+
+    def _gone_out(self, store: str) -> list[Delivery]:
+        """Recent deliveries, and resets of which nobody knows whether they went out before a run died.
+
+        A variance of that kind is still due anyway. A reset of that kind did not, once a newer one was delivered: that
+        looked for it first (``assets/delivery``).
+        """
+        taken = self.state.deliveries_since(store, datetime.now(UTC).date() - RECENT)
+        newest = max((n for n, one in enumerate(taken) if one.kind == "reset" and one.delivered_at), default=-1)
+        return [
+            one
+            for number, one in enumerate(taken)
+            if one.delivered_at is not None or (one.kind == "reset" and number > newest)
+        ]
 
     def _rows(self, reader: OmsReader, delivery: Delivery) -> pl.DataFrame:
         """Key and ``units`` of a delivered file's rows; units of a variance only."""

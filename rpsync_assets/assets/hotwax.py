@@ -9,8 +9,9 @@ import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.delivery import Courier
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.receipts import finished, receipts
+from rpsync_assets.assets.receipts import finished, log_ids, receipts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
@@ -19,6 +20,7 @@ from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA
 from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
@@ -82,6 +84,7 @@ def reset_import(
     config: ReleaseConfig,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
+    sftp: dg.ResourceParam[Sftp],
     state: dg.ResourceParam[State],
     outbox: dg.ResourceParam[Outbox],
 ) -> dg.MaterializeResult[pl.DataFrame]:
@@ -94,6 +97,8 @@ def reset_import(
     slot = Slot.of(context)
     snapshot_at = recorded_snapshot(context, "filtered_reset_parts")
     oms.import_delivered()
+    # An earlier file of the day may have gone out without anybody knowing: its import counts, too.
+    Courier(sftp, state, outbox, oms, context).went_out(slot, "reset")
     with oms.read() as reader:
         found = receipts(oms, reader, state, slot, "reset")
         received = [oms.reset_rows(reader, log, Sent(delivery, outbox)) for delivery, log in found]
@@ -115,7 +120,7 @@ def reset_import(
             **_by_status(rows, ("applied", "unchanged", "superseded", "failed")),
             "units up": int(rows.filter(pl.col("difference") > 0)["difference"].sum()),
             "units down": int(-rows.filter(pl.col("difference") < 0)["difference"].sum()),
-            "import log": ", ".join(log.log_id for _, log in found) or "nothing was delivered",
+            "import log": log_ids(found),
         },
     )
 
@@ -148,7 +153,7 @@ def variance_import(
             **_by_status(rows, ("applied", "clamped", "void", "failed")),
             "units up": int(rows.filter(pl.col("applied") > 0)["applied"].sum()),
             "units taken back": int(-rows.filter(pl.col("applied") < 0)["applied"].sum()),
-            "import log": ", ".join(log.log_id for _, log in found) or "no variance was delivered",
+            "import log": log_ids(found),
             **({"owed": "materialize variance_file again: it sends the failed rows once more"} if len(refused) else {}),
         },
     )

@@ -106,7 +106,7 @@ def _check_keys(settings: Settings) -> list[dg.AssetCheckKey]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        stored = build_checks(build_partitions(list(settings.stores)))
+        stored = build_checks(build_partitions(list(settings.stores)), settings.retries)
     keys = [dg.AssetCheckKey(dg.AssetKey(one.name), check) for one in ALL for check in one.checks]
     keys += [key for definition in stored for key in definition.check_keys]
     order = {name: number for number, name in enumerate(ASSETS)}

@@ -149,6 +149,32 @@ def overwritten_without_ledger(
     )
 
 
+def unseen(imported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
+    """The rows of an import that we have not learnt of: newer than what we know of their key, or imported once more.
+
+    Args:
+        imported: accepted rows of one import: ``RESET_ROW``, ``generation``, ``log_id``.
+        accepted: the newest rows that we know, one per key, with the same columns.
+
+    Returns:
+        ``imported`` without rows that a known one is as new as; a newer count of a key has taken an older one's place.
+    """
+    key = ["facility_id", "product_id"]
+    known = accepted.select(*key, *(pl.col(name).alias(f"known_{name}") for name in _AGE))
+    newer = pl.col("snapshot_at") > pl.col("known_snapshot_at")
+    same = pl.col("snapshot_at") == pl.col("known_snapshot_at")
+    later = pl.col("generation") > pl.col("known_generation")
+    again = (pl.col("generation") == pl.col("known_generation")) & (pl.col("log_id") != pl.col("known_log_id"))
+    return (
+        imported.join(known, on=key, how="left", maintain_order="left")
+        .filter(pl.col("known_snapshot_at").is_null() | newer | (same & (later | again)))
+        .select(imported.columns)
+    )
+
+
+_AGE = ("snapshot_at", "generation", "log_id")
+
+
 def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame | None = None) -> pl.DataFrame:
     """The variance of one reset: minus the unreported units of each accepted key, plus what its import overwrote.
 

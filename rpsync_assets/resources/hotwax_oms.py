@@ -68,6 +68,10 @@ class HotWaxOms(Oms):
         """What the import log says; without one the folders say all there is, and those are looked at anyway."""
         return self.import_log and super().knows_of(reader, delivery)
 
+    def died(self, reader: OmsReader, delivery: Delivery) -> ImportLog | None:
+        """What the import log says; without one nobody can tell."""
+        return super().died(reader, delivery) if self.import_log else None
+
     def _by_folders(self, delivery: Delivery) -> ImportLog:
         with self.sftp.session() as session:
             archived = session.look(f"{delivery.folder}/archive/{delivery.file_name}")

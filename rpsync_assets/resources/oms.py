@@ -19,7 +19,7 @@ from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.variance import WINDOW_SCHEMA, Told
 from rpsync_assets.oms.inbox import Inbox
 from rpsync_assets.resources.databases import open_engine, told_plainly
-from rpsync_assets.resources.oms_reader import ImportLog, OmsReader
+from rpsync_assets.resources.oms_reader import STATUS_CRASHED, ImportLog, OmsReader
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.state import Delivery
 
@@ -110,6 +110,11 @@ class Oms(ABC):
         except PermanentError:
             return True
         return False
+
+    def died(self, reader: OmsReader, delivery: Delivery) -> ImportLog | None:
+        """The import of a delivered file that ended before its last row, if its newest one did."""
+        log = next(iter(reader.import_logs(delivery.file_name)), None)
+        return log if log is not None and log.status == STATUS_CRASHED else None
 
     def is_on_its_way(self, reader: OmsReader, delivery: Delivery) -> bool:
         """Whether a delivered file may still be imported."""

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rpsync_assets.core.publication import BASELINE_SCHEMA, TAKEN_SCHEMA
-from rpsync_assets.resources.databases import open_engine
+from rpsync_assets.resources.databases import make_tables, open_engine
 
 Verb = Literal["set", "adjust"]
 TAKEN_KEY = [name for name in TAKEN_SCHEMA if name != "units"]
@@ -137,7 +137,7 @@ class Publications:
     def engine(self) -> Engine:
         """The open database; file and tables are made on first use."""
         engine = open_engine(self.url, create=True)
-        _metadata.create_all(engine)
+        make_tables(engine, _metadata)
         return engine
 
     def write(self, store: str, verb: Verb, reference: str, changes: Sequence[Change], run_id: str) -> Operation:

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rpsync_assets.resources.databases import open_engine
+from rpsync_assets.resources.databases import make_tables, open_engine
 
 Kind = Literal["reset", "variance"]
 
@@ -135,7 +135,7 @@ class State:
     def engine(self) -> Engine:
         """The open database; file and tables are made on first use, not when the code location loads."""
         engine = open_engine(self.url, create=True)
-        _metadata.create_all(engine)
+        make_tables(engine, _metadata)
         _add_new_columns(engine)
         return engine
 
@@ -186,14 +186,13 @@ class State:
         return None if row is None else _delivery(dict(row))
 
     def deliveries_since(self, store: str, day: date) -> list[Delivery]:
-        """What went out for a business date and the ones after it, of either kind."""
+        """What was taken for a business date and the ones after it, of either kind, in the order of taking.
+
+        One that is not marked as delivered may have gone out all the same: the run died, or the answer got lost.
+        """
         query = (
             select(_deliveries)
-            .where(
-                _deliveries.c.product_store == store,
-                _deliveries.c.business_date >= day,
-                _deliveries.c.delivered_at.is_not(None),
-            )
+            .where(_deliveries.c.product_store == store, _deliveries.c.business_date >= day)
             .order_by(_deliveries.c.id)
         )
         with self.engine.connect() as connection:
@@ -412,7 +411,9 @@ def _add_new_columns(engine: Engine) -> None:
         with engine.execution_options(writes=True).begin() as connection:
             for table, column in missing:
                 kind = column.type.compile(engine.dialect)
-                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+                # Of two processes that look at one moment the second finds it done.
+                unless = "IF NOT EXISTS " if engine.dialect.name == "postgresql" else ""
+                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {unless}{column.name} {kind}"))
 
 
 def _naive(moment: datetime) -> datetime:

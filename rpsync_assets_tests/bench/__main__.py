@@ -1,8 +1,8 @@
 """Measure, print a table, write ``bench.json``.
 
 The filters take turns, each in a fresh process, so that a slow moment of the machine falls on all of them; the median
-of the rounds counts. The day's seconds come from one day of one store through a real Dagster instance, beside an empty
-graph of as many steps. Imports and the Update Inventory API have a bare peer each, on the same database; a publication
+of the rounds counts. The day of one store runs through a real Dagster instance, beside a bare transfer, a bare scan and
+as many empty steps. Imports and the Update Inventory API have a bare peer each, on the same database; a publication
 has what Shopify's bucket allows, a download has OpenSSH's own client.
 """
 
@@ -12,12 +12,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
@@ -25,12 +23,11 @@ from rpsync_assets.core.active import compile_active
 from rpsync_assets.core.reset import known_facilities
 from rpsync_assets.definitions import build_resources
 from rpsync_assets.resources.oms import EmbeddedOms
-from rpsync_assets.sandbox.demo import QUIET, run_day
 from rpsync_assets.sandbox.environment import Environment, running
 from rpsync_assets.sandbox.sizes import size_named
 from rpsync_assets.sandbox.stores import choose
 from rpsync_assets.settings import load_settings
-from rpsync_assets_tests.bench import api, imports, publication, reader, transfer
+from rpsync_assets_tests.bench import api, day, growth, imports, publication, reader, transfer
 from rpsync_assets_tests.bench.filters import TOOLS
 
 MOST_TIMES_POLARS = 1.5
@@ -41,14 +38,12 @@ LEAST_TIMES_BARE_HANDLER = 0.6
 MOST_TIMES_FLOOR = 1.1
 MOST_THROTTLED = 0.01
 MOST_TIMES_OPENSSH = 2.5
+MOST_TIMES_DAY = 2.0
+MOST_MEMORY_MB = 700
+MOST_TIMES_TEN = 12.0
+MOST_TIMES_MEMORY = 1.25
 MOST_TIMES_PLAIN_READER = 1.25
-PARTS = ("filter", "reader", "day", "import", "api", "publication", "transfer")
-ROOM = {
-    "transfer": ("raw_reset_file", "filtered_reset_parts", "variance_file"),
-    "filter": ("filtered_reset",),
-    "OMS": ("active_products", "reset_import", "unreported_shipments", "variance_import", "online_atp", "pos_sales"),
-    "Shopify": ("shopify_feed", "shopify_full_reset", "shopify_delta"),
-}
+PARTS = ("filter", "reader", "day", "growth", "import", "api", "publication", "transfer")
 
 
 def main() -> int:
@@ -63,7 +58,7 @@ def main() -> int:
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="rpsync-bench-") as temporary:
         folder = Path(temporary)
-        if {"filter", "reader", "day"} & set(asked.only):
+        if {"filter", "reader", "day", "growth"} & set(asked.only):
             result |= _world(folder, asked, console)
         if "import" in asked.only:
             console.print(f"imports of {imports.ROWS:,} rows ...")
@@ -94,6 +89,18 @@ def _limits(result: dict[str, Any]) -> list[tuple[str, bool]]:
                 f"filter: at least {LEAST_TIMES_FASTER_THAN_PANDAS} x faster than pandas: {pandas} x",
                 pandas >= LEAST_TIMES_FASTER_THAN_PANDAS,
             ),
+        ]
+    if lived := result.get("day"):
+        times, memory = lived["times_floor"], lived["peak_memory_mb"]
+        limits += [
+            (f"day: at most {MOST_TIMES_DAY} x its floor: {times} x", times <= MOST_TIMES_DAY),
+            (f"day: under {MOST_MEMORY_MB} MB: {memory} MB", memory < MOST_MEMORY_MB),
+        ]
+    if grown := result.get("growth"):
+        times, memory = grown["times_seconds"], grown["times_memory"]
+        limits += [
+            (f"10 x the rows: at most {MOST_TIMES_TEN} x the filter's time: {times} x", times <= MOST_TIMES_TEN),
+            (f"10 x the rows: at most {MOST_TIMES_MEMORY} x the memory: {memory} x", memory <= MOST_TIMES_MEMORY),
         ]
     if read := result.get("reader"):
         times = read["times_plain"]
@@ -144,9 +151,15 @@ def _world(folder: Path, asked: argparse.Namespace, console: Console) -> dict[st
             result["reader"] = reader.measure(file, folder, asked.rounds)
         if "filter" in asked.only:
             result["filter"] = _filters(file, folder, asked.rounds, console)
+        if "growth" in asked.only:
+            console.print("the filter of longer and longer files ...")
+            result["growth"] = growth.of_length(file, folder, min(asked.rounds, 3))
         if "day" in asked.only:
             console.print("one day of one store ...")
-            result["day"] = _day(environment, morning.store)
+            result["day"] = day.measure(environment, morning.store, folder, min(asked.rounds, 3))
+    if "growth" in asked.only:
+        console.print("days of more and more stores ...")
+        result["stores"] = growth.of_stores(folder)
     return result
 
 
@@ -184,44 +197,14 @@ def _filters(file: Path, folder: Path, rounds: int, console: Console) -> dict[st
     }
 
 
-def _day(environment: Environment, store: str) -> dict[str, object]:
-    steps: list[str] = []
-    summary = run_day(environment, [store], lambda _store, step, state: steps.append(step) if state == "done" else None)
-    runs = summary.stores[store]
-    seconds = {name: float(said.get("seconds", 0.0)) for run in runs for name, said in run.assets.items()}  # type: ignore[arg-type]
-    wall = sum(run.seconds for run in runs)
-    split = {room: round(sum(seconds.pop(asset, 0.0) for asset in assets), 3) for room, assets in ROOM.items()}
-    split["checks"] = round(sum(float(check["seconds"] or 0.0) for run in runs for check in run.checks), 3)  # type: ignore[arg-type]
-    return {
-        "held": summary.held,
-        "wall_seconds": round(wall, 3),
-        "split_seconds": split,
-        "between_steps_seconds": round(wall - sum(split.values()), 3),
-        "empty_graph_of_as_many_steps_seconds": _empty_graph(environment, len(steps)),
-        "peak_memory_mb": summary.peak_memory_mb,
-    }
-
-
-def _empty_graph(environment: Environment, steps: int) -> float:
-    """What Dagster itself costs: as many assets that do nothing, one after the other, on the same instance."""
-
-    def nothing(number: int) -> dg.AssetsDefinition:
-        @dg.asset(name=f"nothing_{number}", deps=[f"nothing_{number - 1}"] if number else [])
-        def empty() -> None: ...
-
-        return empty
-
-    defs = dg.Definitions(
-        assets=[nothing(number) for number in range(steps)],
-        jobs=[dg.define_asset_job("empty", executor_def=dg.in_process_executor)],
-    )
-    with dg.DagsterInstance.from_config(environment.variables["DAGSTER_HOME"]) as instance:
-        started = time.perf_counter()
-        defs.resolve_job_def("empty").execute_in_process(instance=instance, run_config=QUIET)
-        return round(time.perf_counter() - started, 3)
-
-
 def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool]]) -> None:
+    _show_files(console, result)
+    _show_services(console, result)
+    for promise, holds in limits:
+        console.print(f"{'✔' if holds else '✘'} {promise}")
+
+
+def _show_files(console: Console, result: dict[str, Any]) -> None:
     if filters := result.get("filter"):
         title = f"filter of {result['file_rows']:,} rows, {result['file_bytes']:,} bytes"
         rows = [
@@ -237,12 +220,33 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
         console.print(
             _table(f"landing and reading of {result['file_rows']:,} rows", ("reader", "median seconds"), rows)
         )
-    if day := result.get("day"):
-        rows = [(room, f"{seconds:.2f}") for room, seconds in day["split_seconds"].items()]
-        rows.append(("Dagster between steps", f"{day['between_steps_seconds']:.2f}"))
-        rows.append(("(an empty graph of as many steps)", f"{day['empty_graph_of_as_many_steps_seconds']:.2f}"))
-        title = f"one day of one store: {day['wall_seconds']:.2f} s, peak memory {day['peak_memory_mb']:.0f} MB"
+    if lived := result.get("day"):
+        rows = [(room, f"{seconds:.2f}") for room, seconds in lived["split_seconds"].items()]
+        rows.append(("Dagster between steps", f"{lived['between_steps_seconds']:.2f}"))
+        rows.append(("of these, waited for Shopify's limit", f"{lived['waited_seconds']:.2f}"))
+        rows += [(f"floor: {what}", f"{seconds:.2f}") for what, seconds in lived["floor_seconds"].items()]
+        title = f"one day of one store: {lived['wall_seconds']:.2f} s, peak memory {lived['peak_memory_mb']:.0f} MB"
         console.print(_table(title, ("where", "seconds"), rows))
+    if grown := result.get("growth"):
+        rows = [
+            (f"{length} x", f"{grown['rows'][length]:,}", f"{seconds:.3f}", f"{grown['peak_memory_mb'][length]:.0f}")
+            for length, seconds in grown["median_seconds"].items()
+        ]
+        console.print(_table("the filter of longer files", ("length", "rows", "median seconds", "peak MB"), rows))
+    if many := result.get("stores"):
+        rows = [
+            (
+                str(number),
+                f"{seconds:.1f}",
+                f"{many['seconds_a_store'][number]:.2f}",
+                f"{many['peak_memory_mb'][number]:.0f}",
+            )
+            for number, seconds in many["wall_seconds"].items()
+        ]
+        console.print(_table("a day of tiny stores", ("stores", "seconds", "seconds a store", "peak MB"), rows))
+
+
+def _show_services(console: Console, result: dict[str, Any]) -> None:
     if took := result.get("import"):
         rows = [(tool, f"{seconds:.3f}") for tool, seconds in took["median_seconds"].items()]
         console.print(_table(f"import of {took['rows']:,} rows, all different", ("way", "median seconds"), rows))
@@ -266,8 +270,6 @@ def _show(console: Console, result: dict[str, Any], limits: list[tuple[str, bool
             for client, speed in moved["megabytes_a_second"].items()
         ]
         console.print(_table(f"download of {moved['bytes']:,} bytes from sshd", ("client", "seconds", "MB/s"), rows))
-    for promise, holds in limits:
-        console.print(f"{'✔' if holds else '✘'} {promise}")
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -36,7 +36,7 @@ def measure(folder: Path, rounds: int, size: int = BYTES) -> dict[str, object]:
             took = {
                 "ours": _timed(lambda: _land(door, folder)),
                 "ours_connection_only": _timed(lambda: _list(door)),
-                "openssh": _timed(lambda: _fetch(server, folder)),
+                "openssh": _timed(lambda: fetch(server, "reset.csv", folder)),
             }
             for name, second in took.items() if number else ():
                 seconds[name].append(second)
@@ -78,8 +78,9 @@ def _land(door: Sftp, folder: Path) -> None:
         door.download(file, arrival, lambda _done, _all: None)
 
 
-def _fetch(server: sshd.Sshd, folder: Path) -> None:
+def fetch(server: sshd.Sshd, path: str, folder: Path) -> None:
+    """A file from the server, with OpenSSH's own client."""
     known = ("-o", f"UserKnownHostsFile={server.known_hosts}", "-o", "BatchMode=yes")
-    source = f"{server.username}@{sshd.HOST}:reset.csv"
+    source = f"{server.username}@{sshd.HOST}:{path}"
     command = ["sftp", "-q", "-F", "none", "-i", str(server.key_file), *known, "-P", str(server.port), source]
     subprocess.run([*command, str(folder / "fetched.csv")], check=True, capture_output=True)

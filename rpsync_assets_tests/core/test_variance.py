@@ -12,6 +12,7 @@ from rpsync_assets.core.variance import (
     overwritten,
     overwritten_without_ledger,
     to_csv,
+    unseen,
     variance_due,
 )
 
@@ -196,3 +197,28 @@ def test_without_a_ledger_what_was_issued_until_the_import_is_taken_out(basis: s
     shipped = shipped.with_columns(imported_at=pl.lit(imported["imported_at"].item(), dtype=pl.Datetime("us", "UTC")))
     found = overwritten_without_ledger(imported, counts(("NY", "A", 14, 10)), shipped, reset_basis=basis)
     assert found["window_part"].to_list() == [window]
+
+
+def imported(generation: int, log: str, *products: str, at: datetime = T0) -> pl.DataFrame:
+    """Accepted rows of one import in New York."""
+    rows = accepted(*(("NY", product, "1111111") for product in products), at=at, generation=generation)
+    return rows.with_columns(log_id=pl.lit(log))
+
+
+@pytest.mark.parametrize(
+    ("known", "seen"),
+    [
+        ((2, "10", T0), []),
+        ((1, "11", T0 + timedelta(days=1)), []),
+        ((1, "10", T0), ["A"]),
+        ((2, "9", T0), ["A"]),
+        ((3, "9", EARLIER), ["A"]),
+    ],
+)
+def test_an_import_is_news_unless_something_as_new_of_the_key_is_known(
+    known: tuple[int, str, datetime], seen: list[str]
+) -> None:
+    """A reset that newer counts have replaced owes nothing: else no increase is published for days."""
+    generation, log, at = known
+    news = unseen(imported(2, "10", "A", "B"), imported(generation, log, "A", at=at))
+    assert news["product_id"].to_list() == [*seen, "B"]

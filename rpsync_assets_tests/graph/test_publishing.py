@@ -141,6 +141,8 @@ def test_somebody_buys_between_reading_and_setting(online: Online) -> None:
     online.endpoint.behaviour.before_mutation = buy
     fine(online.full())
     assert online.shown() == (17, 20, 0)
+    # Nothing was set on a count that was not true any more, not even for a moment.
+    assert [one.delta for one in online.published() if one.item == "9A"] == [10]
 
 
 def test_somebody_buys_between_the_reading_of_counts_and_of_orders(

@@ -1,0 +1,86 @@
+"""The bytes of a file as they were sent become UTF-8, whatever the sending machine is fond of; what is cut is told."""
+
+import gzip
+
+import pytest
+
+from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
+from rpsync_assets.core.errors import BadFileError
+
+TEXT = "store_code,upc,qty\n101,012345678905,3\nZürich,4006381333931,5\n" * 40
+
+
+def read(data: bytes, told: Told = "auto", size: int = 700) -> tuple[str, Packing]:
+    """The file in pieces, looked at on arrival and read again as it was found to be."""
+    looking = Unpacking(told)
+    seen = b"".join(piece for start in range(0, len(data), size) for piece in looking.feed(data[start : start + size]))
+    seen += b"".join(looking.finish())
+    packing = looking.packing
+    again = b"".join(unpacked((data[start : start + size] for start in range(0, len(data), size)), packing))
+    assert seen.count(b"\n") == again.count(b"\n")
+    return again.decode("utf-8-sig"), packing
+
+
+@pytest.mark.parametrize(
+    ("data", "packing"),
+    [
+        (TEXT.encode(), Packing()),
+        (TEXT.encode("utf-8-sig"), Packing()),
+        (TEXT.encode("cp1252"), Packing("none", "cp1252")),
+        (TEXT.encode("utf-16"), Packing("none", "utf-16-le")),
+        (b"\xfe\xff" + TEXT.encode("utf-16-be"), Packing("none", "utf-16-be")),
+        (TEXT.encode("utf-16-le"), Packing("none", "utf-16-le")),
+        (TEXT.encode("utf-16-be"), Packing("none", "utf-16-be")),
+        (gzip.compress(TEXT.encode()), Packing("gzip", "utf-8")),
+        (gzip.compress(TEXT.encode("utf-16")), Packing("gzip", "utf-16-le")),
+        (gzip.compress(TEXT[:700].encode()) + gzip.compress(TEXT[700:].encode()), Packing("gzip", "utf-8")),
+        (gzip.compress(TEXT.encode()) + b"\0" * 64, Packing("gzip", "utf-8")),
+    ],
+)
+def test_whatever_it_is_packed_in_the_text_comes_out(data: bytes, packing: Packing) -> None:
+    assert read(data) == (TEXT, packing)
+    assert packing.plain is (packing == Packing())
+
+
+def test_a_file_of_a_few_bytes_is_read_at_its_end() -> None:
+    assert read(b"") == ("", Packing())
+    assert read(b"a\n") == ("a\n", Packing())
+    assert read(gzip.compress(b"a\n"), size=5) == ("a\n", Packing("gzip", "utf-8"))
+
+
+def test_a_character_between_two_pieces_is_one_character() -> None:
+    data = ("x" * 1_023 + "ü" + "y" * 50).encode()
+    assert read(data, size=1_024) == (data.decode(), Packing())
+
+
+def test_what_the_settings_say_is_believed_where_it_can_be() -> None:
+    assert read(TEXT.encode("cp1252"), "cp1252") == (TEXT, Packing("none", "cp1252"))
+    assert read("ab\n".encode("utf-16-le"), "utf-16") == ("ab\n", Packing("none", "utf-16-le"))
+    with pytest.raises(BadFileError, match=r"not UTF-8 \(byte 0xfc\), which the settings say"):
+        read(TEXT.encode("cp1252"), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (TEXT.encode("utf-32"), "UTF-32"),
+        (TEXT.encode("utf-16")[:-1], "ends within a character"),
+        (b"\xff\xfe" + TEXT.encode("utf-16-le")[:2_000] + b"\x00\xd8\x00\xd8" * 40, "not the UTF-16"),
+        (gzip.compress(TEXT.encode())[:-9], "was cut"),
+        (gzip.compress(TEXT.encode())[:20] + b"\0\0\0damaged" * 200, "damaged"),
+    ],
+)
+def test_what_is_cut_or_no_text_is_refused(data: bytes, says: str) -> None:
+    with pytest.raises(BadFileError, match=says):
+        read(data)
+
+
+def test_a_file_whose_last_bytes_are_half_a_character_is_cp1252() -> None:
+    data = b"Z\xfcrich\n" * 200 + b"\xc3"
+    assert read(data)[1] == Packing("none", "cp1252")
+    assert read(b"ab\n" * 500 + b"\xc3")[1] == Packing("none", "cp1252")
+
+
+def test_a_landed_file_that_changed_is_told() -> None:
+    with pytest.raises(BadFileError, match="not utf-16-le text any more"):
+        list(unpacked([b"abc"], Packing("none", "utf-16-le")))
