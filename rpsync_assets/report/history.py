@@ -48,8 +48,12 @@ def _check(instance: dg.DagsterInstance, key: dg.AssetCheckKey, store: str, day:
     by_day: dict[str, Any] = {}
     # Newest first; enough for a month of all stores, several clicks a day included.
     for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=2000):
-        evaluation = record.event.dagster_event.asset_check_evaluation_data if record.event else None  # type: ignore[union-attr]
-        partition = evaluation.partition if evaluation else None
+        event = record.event.dagster_event if record.event else None
+        if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            # Planned, and its asset was stopped before it came to that.
+            continue
+        evaluation = event.asset_check_evaluation_data
+        partition = evaluation.partition
         if partition is None or not str(partition).endswith(f"|{store}"):
             continue
         by_day.setdefault(str(partition).split("|")[0], evaluation)

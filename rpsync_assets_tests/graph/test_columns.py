@@ -35,6 +35,8 @@ def played(example: TinyWorld, counts: Rows) -> TinyWorld:
     assert example.run(job="shopify_deltas", partition="US").failures == {}
     assert example.run(job="dry_run_day").failures == {}
     assert "No reset file" in example.run("raw_reset_file", day=date(2026, 3, 11)).failure
+    example.file([("999", UPCA["A"], 3)], "20260312T070000")
+    example.run(day=date(2026, 3, 12), release="the store is new")
     return example
 
 
