@@ -14,17 +14,17 @@ from rpsync_assets.assets.verdicts import check_result
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.core.variance import Told, compare_with_retail_pro
-from rpsync_assets.failures import failure
+from rpsync_assets.failures import fail_or_retry
 from rpsync_assets.partitions import Partitions, Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.oms_reader import MOVEMENT_SCHEMA, OmsReader
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.resources.warehouse import Warehouse
-from rpsync_assets.settings import Settings
+from rpsync_assets.settings import RetrySettings, Settings
 
 
-def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
+def build_checks(partitions: Partitions, retries: RetrySettings) -> list[dg.AssetChecksDefinition]:
     """The checks, per business date and product store."""
 
     @dg.asset_check(
@@ -49,7 +49,7 @@ def build_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
             with oms.read() as reader:
                 differences = _differences(reader, accepted, slot.store, settings.store(slot.store).told)
         except RpsyncError as error:
-            raise failure(error) from error
+            fail_or_retry(context, error, retries)
         differing = differences.filter(pl.col("difference") != 0)
         result = check_result(guards.oms_matches_retail_pro(differing, keys=accepted.height))
         if differing.is_empty():

@@ -8,8 +8,12 @@ import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -36,6 +40,9 @@ app = typer.Typer(
 
 oms = typer.Typer(help="The embedded OMS: its API, its imports, its books.", no_args_is_help=True)
 app.add_typer(oms, name="oms")
+
+REPORTS_PORT = 3001
+"""Where ``rpsync ui`` shows the daily reports: beside Dagster's own 3000."""
 
 SizeOption = Annotated[
     str, typer.Option("--size", help="tiny, small, full (300 MB) or season (over 200,000 kept rows)")
@@ -91,10 +98,11 @@ def demo(
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def ui(context: typer.Context) -> None:
+def ui(context: typer.Context, size: SizeOption = "small", stores: StoresOption = "2") -> None:
     """Run the Dagster UI and its daemon, on your systems if RPSYNC_CONFIG is set, else on the sandbox.
 
-    Further arguments go to ``dagster dev``. What Dagster remembers lies in the data folder, or in DAGSTER_HOME.
+    Further arguments go to ``dagster dev``. What Dagster remembers lies in the data folder, or in DAGSTER_HOME. The
+    daily reports are served beside it, on this machine only.
     """
     from rpsync_assets.sandbox.environment import dagster_home, running  # noqa: PLC0415
     from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
@@ -105,10 +113,16 @@ def ui(context: typer.Context) -> None:
     command = [*dagster, *context.args]
     if CONFIG_VARIABLE in os.environ:
         home = os.environ.get("DAGSTER_HOME") or dagster_home(load_settings(os.environ, Path.cwd()).data_dir)
-        code = _run_until_told_to_end(command, {"DAGSTER_HOME": str(home)})
+        variables = {"DAGSTER_HOME": str(home)}
+        with _serving_reports(variables) as served:
+            code = _run_until_told_to_end(command, served)
     else:
-        with running(_data_dir(None, "small", 7), size_named("small"), 7, choose("2")) as environment:
-            code = _run_until_told_to_end(command, environment.variables)
+        data_dir = _data_dir(None, size, 7)
+        with (
+            running(data_dir, size_named(size), 7, choose(stores)) as environment,
+            _serving_reports(environment.variables) as served,
+        ):
+            code = _run_until_told_to_end(command, served)
     raise typer.Exit(code)
 
 
@@ -169,6 +183,67 @@ def doctor(
         json_path.write_text(json.dumps([asdict(line) for line in checkup.lines], indent=2), "utf-8")
     if not checkup.well:
         raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    store: Annotated[str, typer.Option("--store", help="The product store")],
+    day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
+    facility: Annotated[str, typer.Option("--facility", help="The OMS's facility id, or Retail Pro's store code")],
+    upc: Annotated[str, typer.Option("--upc", help="The UPC, with or without zeros before it")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,  # noqa: FBT002  an option
+) -> None:
+    """Why a number is what it is: from the line of Retail Pro's file to Shopify. Reads only."""
+    from rpsync_assets.explain.explain import explain as trace_of  # noqa: PLC0415
+    from rpsync_assets.explain.sources import opened  # noqa: PLC0415
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+
+    asked = _date(day)
+    assert asked is not None  # noqa: S101  the option is required
+    with opened(load_settings(os.environ, Path.cwd()), store, asked) as sources:
+        trace = trace_of(sources, facility, upc)
+    typer.echo(json.dumps(trace.as_json(), indent=2, default=str) if as_json else trace.as_text())
+
+
+@app.command()
+def undo(
+    store: Annotated[str, typer.Option("--store", help="The product store")],
+    day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
+    folder: Annotated[Path, typer.Option("--into", help="The folder to write the file into", file_okay=False)] = Path(),
+) -> None:
+    """Write the variance file that would take a day's reset and variance back out; it is never delivered."""
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+    from rpsync_assets.undo import prepare_undo  # noqa: PLC0415
+
+    asked = _date(day)
+    assert asked is not None  # noqa: S101  the option is required
+    for line in prepare_undo(load_settings(os.environ, Path.cwd()), store, asked, folder.resolve()).lines:
+        typer.echo(line)
+
+
+@app.command(name="dry-run")
+def dry_run(
+    store: Annotated[str, typer.Option("--store", help="The product store")],
+    day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,  # noqa: FBT002  an option
+) -> None:
+    """What a day would change at the OMS and at Shopify, by how much. Delivers and sends nothing."""
+    import dagster as dg  # noqa: PLC0415
+
+    from rpsync_assets.dry_run import as_text  # noqa: PLC0415
+    from rpsync_assets.dry_run import dry_run as said_of  # noqa: PLC0415
+    from rpsync_assets.partitions import Slot  # noqa: PLC0415
+    from rpsync_assets.sandbox.environment import dagster_home  # noqa: PLC0415
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+
+    asked = _date(day)
+    assert asked is not None  # noqa: S101  the option is required
+    settings = load_settings(os.environ, Path.cwd())
+    settings.store(store)
+    home = os.environ.setdefault("DAGSTER_HOME", str(dagster_home(settings.data_dir)))
+    with dg.DagsterInstance.from_config(home) as instance:
+        said = said_of(settings, Slot(asked, store), instance)
+    typer.echo(json.dumps(said, indent=2, default=str) if as_json else as_text(said))
 
 
 @oms.command()
@@ -271,6 +346,33 @@ def _run_until_told_to_end(command: list[str], variables: dict[str, str]) -> int
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda _number, _frame: process.terminate())
         return process.wait()
+
+
+@contextmanager
+def _serving_reports(variables: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Serve reports and explanations while the block runs, and tell the graph where; a port that is taken is passed."""
+    import uvicorn  # noqa: PLC0415
+
+    from rpsync_assets.report.server import build_pages  # noqa: PLC0415
+    from rpsync_assets.settings import REPORTS_VARIABLE, load_settings  # noqa: PLC0415
+
+    door = socket.socket()
+    try:
+        door.bind(("127.0.0.1", REPORTS_PORT))
+    except OSError:
+        door.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{door.getsockname()[1]}"
+    pages = build_pages(load_settings({**os.environ, **variables}, Path.cwd()))
+    server = uvicorn.Server(uvicorn.Config(pages, access_log=False, log_level="warning", server_header=False))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+    thread.start()
+    typer.echo(f"daily reports: {url}")
+    try:
+        yield {**variables, REPORTS_VARIABLE: os.environ.get(REPORTS_VARIABLE) or url}
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        door.close()
 
 
 def _data_dir(given: Path | None, size: str, seed: int) -> Path:

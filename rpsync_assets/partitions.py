@@ -38,7 +38,12 @@ class Slot:
     @classmethod
     def of(cls, context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> "Slot":
         """The slot of a run; the key is parsed, as Dagster hands out plain text for runs without dimension tags."""
-        day, _, store = str(context.partition_key).partition("|")
+        return cls.parse(str(context.partition_key))
+
+    @classmethod
+    def parse(cls, key: str) -> "Slot":
+        """The slot of a key as Dagster shows it."""
+        day, _, store = key.partition("|")
         return cls(date.fromisoformat(day), store)
 
     def refuse_future(self, zone: ZoneInfo) -> None:

@@ -10,7 +10,7 @@ sandbox's (``sandbox/rpsync.toml`` in this package), so that the code location l
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +25,7 @@ from rpsync_assets.core.variance import Told
 
 CONFIG_VARIABLE = "RPSYNC_CONFIG"
 DATA_DIR_VARIABLE = "RPSYNC_DATA_DIR"
+REPORTS_VARIABLE = "RPSYNC_REPORTS_URL"
 TOKEN_PREFIX = "RPSYNC_SHOPIFY_TOKEN_"  # noqa: S105  the name of a variable
 SANDBOX_CONFIG = Path(__file__).parent / "sandbox" / "rpsync.toml"
 
@@ -128,8 +129,21 @@ class StoreSettings(_Section):
     booked_by: Literal["order_completed", "fulfillment_history"] = "order_completed"
     # A reset row that failed at the OMS keeps its old number: one in a hundred is a bad morning, more is a bad file.
     max_failed_share: float = Field(default=0.01, ge=0, le=1)
+    # The store's own wall clock; by then the day must be done, Shopify included, or it is late and somebody is told.
+    deadline: str = "05:00"
+    # HotWax has one queue for all imports: hours are usual, half a night is not.
+    import_patience_minutes: int = Field(default=240, ge=1)
     guards: GuardSettings = GuardSettings()
     shopify: StoreShopifySettings = StoreShopifySettings()
+
+    @field_validator("deadline")
+    @classmethod
+    def _clock_time(cls, text: str) -> str:
+        try:
+            datetime.strptime(text, "%H:%M")  # noqa: DTZ007  a time of day, no moment
+        except ValueError as error:
+            raise ValueError(f"'{text}' is not a time of day such as 05:00") from error
+        return text
 
     @field_validator("time_zone")
     @classmethod
@@ -160,6 +174,11 @@ class StoreSettings(_Section):
     def zone(self) -> ZoneInfo:
         """The store's time zone."""
         return ZoneInfo(self.time_zone)
+
+    def deadline_of(self, day: date) -> datetime:
+        """The moment by which a business date must be done."""
+        clock = datetime.strptime(self.deadline, "%H:%M").time()  # noqa: DTZ007  the zone is the store's
+        return datetime.combine(day, clock, self.zone)
 
     @property
     def told(self) -> Told:
@@ -199,6 +218,28 @@ class OmsSettings(_Section):
     reset_basis: Literal["qoh", "atp"] = "qoh"
 
 
+class RetrySettings(_Section):
+    """How often a step that met a server that was away, or somebody at work, is tried again inside its run."""
+
+    times: int = Field(default=3, ge=0, le=10)
+    # 20, 40, 80 seconds: a restart of a server passes; what lasts longer is the sensors' to try again.
+    first_wait_seconds: float = Field(default=20.0, ge=0)
+
+
+class AlertSettings(_Section):
+    """Who is told what went wrong; nobody unless ``email_to`` or RPSYNC_ALERT_WEBHOOK_URL is set."""
+
+    email_to: list[str] = []
+    # Whom the mail is from; the first receiver if left out.
+    email_from: str = ""
+    smtp_host: str = "localhost"
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str = ""
+    # Where people reach Dagster's UI: messages link to the run.
+    ui_url: str = "http://127.0.0.1:3000"
+
+
 class Secrets(_Section):
     """What only the environment may hold."""
 
@@ -207,6 +248,8 @@ class Secrets(_Section):
     oms_database_url: SecretStr | None = None
     state_database_url: SecretStr | None = None
     api_tokens: SecretStr | None = Field(default=None, description="name:sha256 pairs, made by rpsync oms token")
+    smtp_password: SecretStr | None = None
+    alert_webhook_url: SecretStr | None = None
     shopify_tokens: dict[str, SecretStr] = Field(default={}, description="by product store")
 
 
@@ -214,9 +257,13 @@ class Settings(_Section):
     """Everything the product can be told."""
 
     data_dir: Path = Path("data")
+    # Where a web server shows the daily reports, for links in the UI; "rpsync ui" serves them and says so itself.
+    reports_url: str | None = None
     stores: dict[str, StoreSettings]
     sftp: SftpSettings
     oms: OmsSettings = OmsSettings()
+    retries: RetrySettings = RetrySettings()
+    alerts: AlertSettings = AlertSettings()
     secrets: Secrets = Secrets()
 
     @field_validator("stores")
@@ -290,14 +337,23 @@ def load_settings(environ: Mapping[str, str], folder: Path) -> Settings:
     base = path.resolve().parent if path != SANDBOX_CONFIG else (folder / (data_dir or "data") / "sandbox").resolve()
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
-        settings = Settings.model_validate({**raw, "secrets": _secrets(environ)})
+        served = {"reports_url": environ[REPORTS_VARIABLE]} if environ.get(REPORTS_VARIABLE) else {}
+        settings = Settings.model_validate({**raw, **served, "secrets": _secrets(environ)})
     except (tomllib.TOMLDecodeError, ValidationError, UnicodeDecodeError, OSError) as error:
         raise SetupError(f"{path.name} cannot be used: {_first_line(error)}", f"Correct {path}") from error
     return _with_absolute_paths(settings, base=base, data_dir=folder / data_dir if data_dir else None)
 
 
 def _secrets(environ: Mapping[str, str]) -> dict[str, object]:
-    names = ("sftp_password", "sftp_key_file", "oms_database_url", "state_database_url", "api_tokens")
+    names = (
+        "sftp_password",
+        "sftp_key_file",
+        "oms_database_url",
+        "state_database_url",
+        "api_tokens",
+        "smtp_password",
+        "alert_webhook_url",
+    )
     found: dict[str, object] = {
         name: environ[variable] for name in names if (variable := f"RPSYNC_{name.upper()}") in environ
     }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from rpsync_assets.oms.tables import metadata
 from rpsync_assets.sandbox.sftp_server import SftpEndpoint, serving
@@ -27,6 +27,13 @@ def mariadb(mariadb_tables: Engine) -> Engine:
     """The same, empty again for each test."""
     services.empty(mariadb_tables, metadata)
     return mariadb_tables
+
+
+@pytest.fixture
+def postgres() -> Iterator[URL]:
+    """An empty database on a real PostgreSQL."""
+    with services.postgres_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -22,6 +23,9 @@ REQUIRE = "RPSYNC_TEST_REQUIRE"
 KNOWN = ("mysql", "sshd", "postgres", "chromium")
 MYSQL_URL = "RPSYNC_TEST_MYSQL_URL"
 MYSQL_DEFAULT = "mysql+pymysql://root@127.0.0.1:3306/"
+
+POSTGRES_URL = "RPSYNC_TEST_POSTGRES_URL"
+POSTGRES_DEFAULT = "postgresql+psycopg2://postgres@127.0.0.1:5432/postgres"
 
 _OURS = re.compile(r"rpsync_test_\d+_[0-9a-f]{8}")
 
@@ -74,6 +78,31 @@ def mysql_database(metadata: MetaData) -> Iterator[Engine]:
         finally:
             engine.dispose()
             owner.execute(text(f"DROP DATABASE {name}"))
+
+
+@contextmanager
+def postgres_database() -> Iterator[URL]:
+    """An empty database of this process alone on a real PostgreSQL; gone at the end."""
+    url = make_url(os.environ.get(POSTGRES_URL) or POSTGRES_DEFAULT).set(drivername="postgresql+psycopg2")
+    name = f"rpsync_test_{os.getpid()}_{secrets.token_hex(4)}"
+    server = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    try:
+        owner = server.connect().execution_options(isolation_level="AUTOCOMMIT")
+    except DBAPIError as error:
+        where = url.render_as_string(hide_password=True)
+        missing("postgres", f"PostgreSQL is not reachable at {where} ({_said(error)}); set {POSTGRES_URL}")
+    with owner:
+        for (left,) in owner.execute(
+            text("SELECT datname FROM pg_database WHERE datname LIKE 'rpsync!_test!_%' ESCAPE '!'")
+        ).all():
+            # The process that made it is gone, and nobody is connected.
+            if _OURS.fullmatch(left) and not Path(f"/proc/{left.split('_')[2]}").exists():
+                owner.execute(text(f"DROP DATABASE IF EXISTS {left} WITH (FORCE)"))
+        owner.execute(text(f"CREATE DATABASE {name}"))
+        try:
+            yield url.set(database=name)
+        finally:
+            owner.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def _drop_abandoned(owner: Connection) -> None:

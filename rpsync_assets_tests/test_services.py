@@ -64,6 +64,23 @@ def test_an_sshd_that_is_not_installed_is_a_skip_or_where_it_is_required_a_failu
     assert "RPSYNC_TEST_REQUIRE names sshd" in said
 
 
+NEEDS_A_CHROMIUM = """
+from rpsync_assets_tests.browser.conftest import chromium
+def test_one(chromium):
+    pass
+"""
+
+
+def test_a_chromium_that_is_not_installed_is_a_skip_or_where_it_is_required_a_failure(tmp_path: Path) -> None:
+    code, said = pytest_says(tmp_path, NEEDS_A_CHROMIUM, RPSYNC_TEST_CHROMIUM="no-such-chromium")
+    assert (code, "1 skipped" in said) == (0, True), said
+    assert "Chromium is not here; apt-get install chromium, or set RPSYNC_TEST_CHROMIUM" in said
+    required = {"RPSYNC_TEST_CHROMIUM": "no-such-chromium", "RPSYNC_TEST_REQUIRE": "chromium"}
+    code, said = pytest_says(tmp_path, NEEDS_A_CHROMIUM, **required)
+    assert (code, "1 error" in said) == (1, True), said
+    assert "RPSYNC_TEST_REQUIRE names chromium" in said
+
+
 def test_a_required_service_that_nobody_knows_stops_the_tests(tmp_path: Path) -> None:
     code, said = pytest_says(tmp_path, RPSYNC_TEST_REQUIRE="mysq")
     assert code == pytest.ExitCode.USAGE_ERROR
@@ -71,7 +88,7 @@ def test_a_required_service_that_nobody_knows_stops_the_tests(tmp_path: Path) ->
 
 
 def test_the_gate_requires_the_servers() -> None:
-    assert "export RPSYNC_TEST_REQUIRE=mysql,sshd\n" in (ROOT / ".ci/run").read_text()
+    assert "export RPSYNC_TEST_REQUIRE=mysql,sshd,chromium\n" in (ROOT / ".ci/run").read_text()
 
 
 # The database of a test process ---------------------------------------------------------------------------------------

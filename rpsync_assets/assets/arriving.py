@@ -18,12 +18,12 @@ from typing import Any
 import polars as pl
 
 from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, kind_of, understood
-from rpsync_assets.core.encoding import Packing
-from rpsync_assets.core.errors import BadFileError, NotYetError
-from rpsync_assets.core.header import ColumnMap, Header, read_header
+from rpsync_assets.core.errors import BadFileError, BusyError, NotYetError
+from rpsync_assets.core.header import Header
 from rpsync_assets.core.lines import ASK_AGAIN
+from rpsync_assets.landed import header_of
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.landing import Arrival, Landing, checksum, first_line
+from rpsync_assets.resources.landing import Arrival, Landing, checksum
 from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
@@ -50,22 +50,6 @@ SCHEMA = {
     "same_content_day": pl.Date,
     "landed_at": _MOMENT,
 }
-
-
-def column_map(store: StoreSettings) -> ColumnMap:
-    """The store's column names as ``core.reader`` takes them."""
-    return ColumnMap(store.columns.store_code, store.columns.upc, store.columns.quantity)
-
-
-def header_of(path: Path, packing: Packing, store: StoreSettings) -> Header:
-    """The header of a landed file, understood as the store's settings say."""
-    separator = None if store.separator == "auto" else store.separator
-    return read_header(first_line(path, packing), column_map(store), separator)
-
-
-def packing_of(raw: Mapping[str, Any]) -> Packing:
-    """How a landed file is packed, from its row of ``raw_reset_file``; rows of older versions say nothing: plain."""
-    return Packing(raw.get("compression") or "none", raw.get("encoding") or "utf-8")
 
 
 def believe(arrival: Arrival, name: str, store: StoreSettings) -> Header:
@@ -133,7 +117,7 @@ class Intake:
             listed = {file.name: file for file in session.list(self.sftp.incoming)}
             kept = landed.filter(~pl.col("file_name").is_in(list(listed)))
             candidates = understood(
-                [*((file.name, file.modified_at) for file in listed.values() if not self._is_marker(file.name)),
+                [*((file.name, file.modified_at) for file in listed.values() if not is_marker(store, file.name)),
                  *kept.unique("file_name", keep="last").select("file_name", "modified_at").iter_rows()],
                 store=slot.store,
                 pattern=store.file_pattern,
@@ -176,15 +160,12 @@ class Intake:
             return None
         return {name: row[name] for name in SCHEMA}
 
-    def _is_marker(self, name: str) -> bool:
-        return bool(self.store.done_marker) and name.endswith(_fixed_end(self.store.done_marker))
-
     def _not_whole(
         self, session: SftpSession, files: Sequence[RemoteFile], listed: Mapping[str, RemoteFile]
     ) -> dict[str, str]:
         """Files that are not whole yet, and how that shows: no marker beside them, or size and time that move."""
         if self.store.done_marker:
-            markers = {file.name: _marker(self.store.done_marker, file.name) for file in files}
+            markers = {file.name: marker_of(self.store, file.name) for file in files}
             return {name: f"{marker} is not there" for name, marker in markers.items() if marker not in listed}
         if files:
             time.sleep(self.sftp.settle_seconds)
@@ -218,7 +199,7 @@ class Intake:
                 "Bring the file back from the backup, or ask Retail Pro for it",
             )
         if candidate.name in moving:
-            raise NotYetError(
+            raise BusyError(
                 f"{file.path} is still being written: {moving[candidate.name]}",
                 "Wait until Retail Pro has finished; a rerun helps then",
             )
@@ -257,7 +238,7 @@ class Intake:
         with self.landing.receive(path, self.store.encoding) as arrival:
             self.sftp.download(file, arrival, telling(file.name))
             if arrival.size != file.size:
-                raise NotYetError(
+                raise BusyError(
                     f"{arrival.size} of {file.size} bytes of {file.path} arrived", "The connection was cut; rerun"
                 )
             header = believe(arrival, file.name, self.store)
@@ -283,9 +264,11 @@ class Intake:
         self.tables.write(LANDED, str(of.key), pl.concat([of_day, pl.DataFrame([row], schema=SCHEMA)]))
 
 
-def _marker(template: str, name: str) -> str:
-    return template.replace("{name}", name).replace("{stem}", PurePosixPath(name).stem)
+def marker_of(store: StoreSettings, name: str) -> str:
+    """The name of the marker that says that a file is whole; only for stores that use one."""
+    return store.done_marker.replace("{name}", name).replace("{stem}", PurePosixPath(name).stem)
 
 
-def _fixed_end(template: str) -> str:
-    return template.rpartition("}")[2]
+def is_marker(store: StoreSettings, name: str) -> bool:
+    """Whether a file is such a marker, and no file of counts."""
+    return bool(store.done_marker) and name.endswith(store.done_marker.rpartition("}")[2])

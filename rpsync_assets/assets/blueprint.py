@@ -8,16 +8,23 @@ assets holds blueprints, and ``definitions.build_defs`` builds them with the par
 
 import functools
 import inspect
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import dagster as dg
 
+from rpsync_assets.assets import stops
+from rpsync_assets.assets.metadata import columns_of, shape_of
 from rpsync_assets.assets.verdicts import GuardRefusedError, check_result
+from rpsync_assets.check_groups import group_of
 from rpsync_assets.core.errors import RpsyncError
-from rpsync_assets.failures import failure
+from rpsync_assets.failures import fail_or_retry
 from rpsync_assets.partitions import Partitions
+from rpsync_assets.resources.databases import told_plainly
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import RetrySettings
 
 OWNER = "team:inventory-sync"
 
@@ -34,24 +41,42 @@ class Blueprint:
     checks: Mapping[str, str]
     per: Literal["day_x_store", "store"]
     deps: tuple[str, ...]
+    last: bool = False
 
-    def build(self, partitions: Partitions) -> dg.AssetsDefinition:
+    @property
+    def name(self) -> str:
+        """The asset's name, which is its table's too."""
+        return self.function.__name__
+
+    @property
+    def meaning(self) -> str:
+        """What the analyst reads about it: the first paragraph, in one line."""
+        return " ".join(inspect.cleandoc(self.function.__doc__ or "").split("\n\n")[0].split())
+
+    def build(self, partitions: Partitions, retries: RetrySettings) -> dg.AssetsDefinition:
         """The Dagster asset."""
         definition: dg.PartitionsDefinition[str] = getattr(partitions, self.per)
-        name = self.function.__name__
         return dg.asset(
-            name=name,
+            name=self.name,
             description=inspect.cleandoc(self.function.__doc__ or ""),
             group_name=self.group,
             kinds=set(self.kinds),
             owners=[OWNER],
             partitions_def=definition,
             deps=list(self.deps),
+            metadata=columns_of(self.name),
+            op_tags={"dagster/priority": "-1"} if self.last else None,
             check_specs=[
-                dg.AssetCheckSpec(check, asset=name, description=description, partitions_def=definition)
+                dg.AssetCheckSpec(
+                    check,
+                    asset=self.name,
+                    description=f"{group_of(check)}. {description}",
+                    partitions_def=definition,
+                    metadata={"group": group_of(check)},
+                )
                 for check, description in self.checks.items()
             ],
-        )(_reporting(self.function))
+        )(_reporting(self.function, retries))
 
 
 def asset(
@@ -61,6 +86,7 @@ def asset(
     checks: Mapping[str, str] | None = None,
     per: Literal["day_x_store", "store"] = "day_x_store",
     deps: tuple[str, ...] = (),
+    last: bool = False,
 ) -> Callable[[AssetFunction], Blueprint]:
     """Mark a function as an asset; its docstring is what the analyst reads in the UI.
 
@@ -70,27 +96,42 @@ def asset(
         checks: name and meaning of each asset check that the function reports.
         per: which partitions it has.
         deps: assets it comes after without loading them.
+        last: whatever else can be done goes first, checks included.
     """
-    return lambda function: Blueprint(function, group, frozenset(kinds), checks or {}, per, deps)
+    return lambda function: Blueprint(function, group, frozenset(kinds), checks or {}, per, deps, last)
 
 
-def _reporting(function: AssetFunction) -> Callable[..., Iterator[Any]]:
+def _reporting(function: AssetFunction, retries: RetrySettings) -> Callable[..., Iterator[Any]]:
     """Run the function; show refused guards as red checks; turn our errors into failures that name culprit and mend."""
+    # Dagster hands in what the signature asks for; what stops an asset is written down for each of them.
+    parameters = dict(inspect.signature(function).parameters)
+    writes = "tables" in parameters
+    tables_parameter = inspect.Parameter(
+        "tables", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=dg.ResourceParam[Tables]
+    )
 
     @functools.wraps(function)
-    def run(*args: object, **kwargs: object) -> Iterator[Any]:
+    def run(context: dg.AssetExecutionContext, tables: Tables, **kwargs: object) -> Iterator[Any]:
+        place = tables, str(context.partition_key), function.__name__
+        more = {**kwargs, "tables": tables} if writes else kwargs
+        began = time.monotonic()
         try:
-            result = function(*args, **kwargs)
+            with told_plainly("The state database"):
+                result = function(context, **more)
         except GuardRefusedError as refused:
+            stops.stopped_by_guards(*place, refused.verdicts, context.run.run_id)
             for verdict in refused.verdicts:
                 yield check_result(verdict)
-            raise failure(refused) from refused
+            fail_or_retry(context, refused, retries)
         except RpsyncError as error:
-            raise failure(error) from error
-        yield result
+            stops.stopped_by_error(*place, error, context.run.run_id)
+            fail_or_retry(context, error, retries)
+        stops.went_on(*place)
+        metadata = {**(result.metadata or {}), **shape_of(function.__name__, result.value)}
+        yield result._replace(metadata={**metadata, "seconds": round(time.monotonic() - began, 3)})
 
-    # Dagster reads the signature; with check specs a return annotation would mean one more output.
-    signature = inspect.signature(function).replace(return_annotation=inspect.Signature.empty)
+    # With check specs a return annotation would mean one more output.
+    signature = inspect.Signature([*({**parameters, "tables": tables_parameter}.values())])
     run.__signature__ = signature  # type: ignore[attr-defined]
-    run.__annotations__ = {name: kind for name, kind in function.__annotations__.items() if name != "return"}
+    run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     return run

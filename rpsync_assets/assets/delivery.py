@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from sqlalchemy.exc import IntegrityError
 
-from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.errors import BusyError, NotYetError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
@@ -96,7 +96,7 @@ class Courier:
             before_sending: may refuse, by raising, before anything of this generation was sent.
 
         Raises:
-            NotYetError: another run is delivering it at this moment.
+            BusyError: another run is delivering it at this moment.
         """
         slot = shipment.slot
         with self.outbox.alone(slot.store):
@@ -165,7 +165,7 @@ class Courier:
         try:
             self.state.take(deliveries)
         except IntegrityError as error:
-            raise NotYetError(
+            raise BusyError(
                 f"Another run is delivering the {shipment.kind} of {slot.store} for {slot.day} at this moment",
                 "Wait until it has ended; a rerun then finds it delivered",
             ) from error

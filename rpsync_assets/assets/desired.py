@@ -54,19 +54,28 @@ class Desired:
 
 @dataclass(frozen=True)
 class DesiredReader:
-    """Where it is read from."""
+    """Where it is read from.
+
+    Attributes:
+        overlay: key and ``units`` of changes that are only thought of (a dry run): they stand for whatever reset or
+            variance of these keys is due.
+    """
 
     oms: Oms
     state: State
     outbox: Outbox
+    overlay: pl.DataFrame | None = None
 
     def read(self, store: str, its: StoreSettings) -> Desired:
         """Everything of one moment."""
         with self.oms.read() as reader:
             held, deltas = self._pending(reader, store, its)
+            if self.overlay is not None:
+                held, deltas = (frame.join(self.overlay, on=KEY, how="anti") for frame in (held, deltas))
+            thought_of = deltas.clear() if self.overlay is None else self.overlay.select(_DELTAS.keys())
             read = reader.stock(store, its.channel)
             atp = online_atp(
-                less_owed(read.stock, deltas),
+                less_owed(read.stock, pl.concat([deltas, thought_of])),
                 read.channel_rules,
                 read.queue_demand,
                 reserves=read.reserves,

@@ -11,7 +11,7 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.receipts import finished, receipts
+from rpsync_assets.assets.receipts import finished, log_ids, receipts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
@@ -120,7 +120,7 @@ def reset_import(
             **_by_status(rows, ("applied", "unchanged", "superseded", "failed")),
             "units up": int(rows.filter(pl.col("difference") > 0)["difference"].sum()),
             "units down": int(-rows.filter(pl.col("difference") < 0)["difference"].sum()),
-            "import log": ", ".join(log.log_id for _, log in found) or "nothing was delivered",
+            "import log": log_ids(found),
         },
     )
 
@@ -153,7 +153,7 @@ def variance_import(
             **_by_status(rows, ("applied", "clamped", "void", "failed")),
             "units up": int(rows.filter(pl.col("applied") > 0)["applied"].sum()),
             "units taken back": int(-rows.filter(pl.col("applied") < 0)["applied"].sum()),
-            "import log": ", ".join(log.log_id for _, log in found) or "no variance was delivered",
+            "import log": log_ids(found),
             **({"owed": "materialize variance_file again: it sends the failed rows once more"} if len(refused) else {}),
         },
     )

@@ -10,7 +10,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from rpsync_assets.columns import TABLES, Column, Table
 from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.lineage import LINEAGE
 
 PREVIEW_ROWS = 10
 SNAPSHOT = "snapshot at"
@@ -46,6 +48,29 @@ def as_markdown(frame: pl.DataFrame) -> str:
         tbl_width_chars=10_000,
     ):
         return str(frame)
+
+
+def columns_of(table: str) -> dict[str, Any]:
+    """The columns of a table as its definition shows them, before anything is materialized."""
+    return {"dagster/column_schema": _schema(TABLES.get(table, Table()).columns)}
+
+
+def shape_of(table: str, stored: object) -> dict[str, Any]:
+    """What a materialization tells about its columns: type, meaning, and where they come from."""
+    if not isinstance(stored, pl.DataFrame):
+        return {}
+    known = TABLES.get(table, Table()).columns
+    named = {name: known.get(name, Column(str(kind), "")) for name, kind in stored.schema.items()}
+    from_where = {
+        column: [dg.TableColumnDep(dg.AssetKey(source.split(".")[0]), source.split(".")[1]) for source in sources]
+        for column, sources in LINEAGE.get(table, {}).items()
+    }
+    lineage = {"dagster/column_lineage": dg.TableColumnLineage(from_where)} if from_where else {}
+    return {"dagster/column_schema": _schema(named), **lineage}
+
+
+def _schema(columns: Mapping[str, Column]) -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(name, one.kind, one.sentence) for name, one in columns.items()])
 
 
 def recorded_snapshot(context: dg.AssetExecutionContext, name: str) -> datetime:

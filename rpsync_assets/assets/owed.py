@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.assets.arriving import header_of, landed_files, packing_of
+from rpsync_assets.assets.arriving import landed_files
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import chain, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
@@ -20,6 +20,7 @@ from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, OWED_SCHEMA, owed_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.reset_guards import raw_is_new
 from rpsync_assets.core.stream import filter_blocks
+from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line
 from rpsync_assets.resources.oms import Oms
@@ -83,27 +84,33 @@ def owed_today(kept: pl.DataFrame, raw: Mapping[str, Any], lists: Lists) -> tupl
     unreadable: list[str] = []
     for older in _chain(raw, lists):
         try:
-            read.append(_read_again(older, lists))
+            outcome = filter_landed(older, lists.store, lists.active, lists.facilities)
         except (BadFileError, NotYetError) as error:
             _log.warning("what %s may still owe is not known: %s", older["file_name"], error)
             unreadable.append(older["file_name"])
+        else:
+            read.append(_read_again(older, outcome, lists))
+    return _owed(kept, read, _brought_along(raw, lists), lists), unreadable
+
+
+def _owed(
+    kept: pl.DataFrame, read: list[tuple[pl.DataFrame, bool]], brought_along: pl.DataFrame, lists: Lists
+) -> pl.DataFrame:
     if not read:
-        return pl.DataFrame(schema=OWED_SCHEMA), unreadable
+        return pl.DataFrame(schema=OWED_SCHEMA)
     accepted = lists.state.newest_accepted(lists.slot.store)
-    brought_along = _brought_along(raw, lists)
     good = [frame for frame, held in read if not held]
     doubtful = [frame.with_columns(why=pl.lit("day_held")) for frame, held in read if held]
     owed = owed_rows(kept, pl.concat(good), accepted, brought_along) if good else pl.DataFrame(schema=OWED_SCHEMA)
     if not doubtful:
-        return owed, unreadable
+        return owed
     waiting = owed_rows(kept, pl.concat(doubtful), accepted, brought_along).join(owed, on=KEY, how="anti")
-    return pl.concat([owed, waiting]).sort("facility_id", "upca"), unreadable
+    return pl.concat([owed, waiting]).sort("facility_id", "upca")
 
 
-def _read_again(older: dict[str, Any], lists: Lists) -> tuple[pl.DataFrame, bool]:
+def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:
     """The rows of an older file by today's lists, each with what became of it, and whether its own numbers hold it."""
     of = Slot(older["serves"], lists.slot.store)
-    outcome = filter_landed(older, lists.store, lists.active, lists.facilities)
     delivered = any(
         delivery.delivered_at is not None and delivery.snapshot_at >= older["snapshot_at"]
         for delivery in lists.state.deliveries(of.store, of.day, "reset")

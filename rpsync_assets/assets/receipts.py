@@ -50,6 +50,11 @@ def refuse_unseen_imports(found: Sequence[Receipt], seen: Sequence[str], slot: S
         )
 
 
+def log_ids(found: Sequence[Receipt]) -> str:
+    """The import logs' ids as the metadata of both receipts tells them."""
+    return ", ".join(log.log_id for _, log in found) or "nothing was delivered"
+
+
 def finished(found: Sequence[Receipt]) -> datetime | None:
     """When the last import of these ended."""
     return max((log.finished_at for _, log in found if log.finished_at is not None), default=None)

@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.assets.arriving import header_of, packing_of
 from rpsync_assets.core.rejected import to_spreadsheet, with_raw_text
+from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line, raw_lines
 from rpsync_assets.resources.outbox import Outbox

@@ -7,7 +7,7 @@ of exactly-once (``assets/delivery``).
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
@@ -15,11 +15,13 @@ import polars as pl
 from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
+from rpsync_assets.assets.initial import require_initial
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.owed import OWED, RELEASED, Lists, filter_landed, owed_today
 from rpsync_assets.assets.rejected import REJECTED, keep_rejected
+from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
 from rpsync_assets.assets.reset_numbers import number_verdicts
-from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
+from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards, reset_guards
 from rpsync_assets.core.active import compile_active, with_newly_listed
 from rpsync_assets.core.errors import HeldError, NotYetError
@@ -93,8 +95,8 @@ def filtered_reset(
     outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
     spreadsheet = keep_rejected(outcome.rejected, raw, store, slot, tables, rejections)
+    owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
     tables.write(OWED, str(slot.key), owed)
     # Without a ledger nobody can bring back what moved since an old count: such keys are told, not delivered.
     filtered = with_owed(outcome.kept, owed if oms.ledger else owed.clear(), file_name=raw["file_name"])
@@ -150,7 +152,7 @@ def filtered_reset(
 def filtered_reset_parts(
     context: dg.AssetExecutionContext,
     filtered_reset: pl.DataFrame,
-    config: ReleaseConfig,
+    config: DeliveryConfig,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
     sftp: dg.ResourceParam[Sftp],
@@ -214,9 +216,21 @@ def filtered_reset_parts(
         folder=sftp.reset_inventory,
         parcels=parcels,
     )
-    sent = Courier(sftp, state, outbox, oms, context).deliver(
-        shipment, before_sending=lambda session: _refuse_overtaking(shipment, state, oms, sftp, session)
-    )
+    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
+    told_of_initial: dict[str, str] = {}
+
+    def before_sending(session: SftpSession) -> None:
+        zone = settings.store(slot.store).zone
+        if config.initial_load:
+            history = state.deliveries_since(slot.store, date.min), state.accepted_since(slot.store, date.min).height
+            listed = tables.read("active_products", slot)
+            told_of_initial.update(
+                require_initial(slot, raw, history, filtered=filtered_reset, active=listed, release=config.release)
+            )
+        refuse_again(slot, delivered, now=datetime.now(UTC), zone=zone, replay=config.replay)
+        _refuse_overtaking(shipment, state, oms, sftp, session)
+
+    sent = Courier(sftp, state, outbox, oms, context).deliver(shipment, before_sending=before_sending)
     table = pl.DataFrame(
         [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
     )
@@ -231,6 +245,8 @@ def filtered_reset_parts(
             "parts": table.height,
             "outcome": sent.outcome,
             **({"released because": config.release} if config.release else {}),
+            **({"replayed because": config.replay} if config.replay else {}),
+            **told_of_initial,
         },
     )
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from rpsync_assets.assets.arriving import SCHEMA, Intake, header_of, packing_of
+from rpsync_assets.assets.arriving import SCHEMA, Intake
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.metadata import described
 from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards, reset_guards
+from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Landing
 from rpsync_assets.resources.sftp import Sftp

@@ -151,7 +151,7 @@ def _publish(
     checks: list[dg.AssetCheckResult] = []
 
     def allowed(plan: pl.DataFrame) -> None:
-        verdicts = [*_feed_guards(plan), *_mass_change(plan, publisher.its)]
+        verdicts = [*_feed_guards(plan), *mass_change(plan, publisher.its)]
         # A dry run sends nothing, so it shows what would be held and goes on.
         checks[:] = [check_result(v) for v in verdicts] if mode == "dry_run" else require(verdicts, release=release)
 
@@ -192,7 +192,8 @@ def _taken(published: Published) -> guards.Verdict:
     return publication_guards.shopify_takes(bad.height, not_stocked=lost.height, compared=plan.height, codes=codes)
 
 
-def _mass_change(plan: pl.DataFrame, its: StoreSettings) -> list[guards.Verdict]:
+def mass_change(plan: pl.DataFrame, its: StoreSettings) -> list[guards.Verdict]:
+    """The guards on how much of a shop one plan (``PLAN_SCHEMA``) would change."""
     stocked = plan.filter(pl.col("outcome") != "not_stocked")
     changed = stocked.filter(pl.col("outcome").is_in(["up", "down"]))
     # A delta does not read counts; its target is what may be sold.

@@ -13,6 +13,7 @@ from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import described, recorded_snapshot
 from rpsync_assets.assets.receipts import receipts, refuse_unseen_imports
+from rpsync_assets.assets.replay import ReplayConfig, refuse_again
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.names import content_digest, variance_name
@@ -22,7 +23,7 @@ from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
-from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp import Sftp, SftpSession
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
@@ -79,6 +80,7 @@ def variance_file(
     unreported_shipments: pl.DataFrame,
     filtered_reset: pl.DataFrame,
     reset_import: pl.DataFrame,
+    config: ReplayConfig,
     settings: dg.ResourceParam[Settings],
     oms: dg.ResourceParam[Oms],
     sftp: dg.ResourceParam[Sftp],
@@ -94,7 +96,8 @@ def variance_file(
     slot = Slot.of(context)
     snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
     courier = Courier(sftp, state, outbox, oms, context)
-    for earlier in courier.went_out(slot, "variance"):
+    went_out = courier.went_out(slot, "variance")
+    for earlier in went_out:
         # A run that died after sending could not write down that these rows have had their variance.
         state.settle(slot.store, slot.day, earlier.generation, taken_at=earlier.taken_at)
     made_at = datetime.now(UTC)
@@ -112,7 +115,7 @@ def variance_file(
             found = receipts(oms, reader, state, slot, "reset")
             refuse_unseen_imports(found, reset_import["log_id"].unique().to_list(), slot)
             window = oms.window(reader, slot.store, due, told)
-            owed = _of_owed_keys(reader, unreported_shipments, due, slot.store, told)
+            owed = of_owed_keys(reader, unreported_shipments, due, slot.store, told)
         tables.write(OWED_SHIPMENTS, str(slot.key), owed)
         new = variance_due(pl.concat([unreported_shipments, owed]), due, window)
         table = pl.concat([table.join(due, on=["facility_id", "product_id"], how="anti"), new])
@@ -130,6 +133,13 @@ def variance_file(
             ),
         ]
     )
+
+    def before_sending(_session: SftpSession) -> None:
+        zone = settings.store(slot.store).zone
+        refuse_again(slot, went_out, now=made_at, zone=zone, replay=config.replay)
+        # The table is written before anything is sent: after a crash the same rows are found, not computed anew.
+        tables.write("variance_file", str(slot.key), table)
+
     name = variance_name(slot.store, slot.day, generation, turn)
     content = to_csv(new, LOCATION)
     sent = courier.deliver(
@@ -143,8 +153,7 @@ def variance_file(
             parcels=[Parcel(name, content, new.height)] if new.height else [],
             first_part=turn,
         ),
-        # The table is written before anything is sent: after a crash the same rows are found, not computed anew.
-        before_sending=lambda _session: _keep(tables, slot, table),
+        before_sending=before_sending,
     )
     if sent.deliveries and not sent.sent_now:
         # It went out before, perhaps a moment ago by a twin: what went out is what stands here.
@@ -161,12 +170,13 @@ def variance_file(
             "generation": generation,
             "bytes": sum(delivery.bytes for delivery in sent.deliveries),
             "remote path": ", ".join(delivery.remote_path for delivery in sent.deliveries) or "no file was needed",
+            **({"replayed because": config.replay} if config.replay else {}),
             "outcome": sent.outcome if table.height else "nothing to take back: no file was sent",
         },
     )
 
 
-def _of_owed_keys(
+def of_owed_keys(
     reader: OmsReader, unreported: pl.DataFrame, due: pl.DataFrame, store: str, told: Told
 ) -> pl.DataFrame:
     """Unreported shipments as of the moments at which owed keys were counted, for exactly those: an older file's."""
@@ -180,7 +190,3 @@ def _same_name(shipped: pl.DataFrame) -> int:
     """Orders that share their name with another: imported twice, and issued twice. Reported, never guessed."""
     orders = shipped.select("order_id", "order_name").unique().drop_nulls("order_name")
     return int(orders.filter(pl.col("order_name").is_duplicated()).height)
-
-
-def _keep(tables: Tables, slot: Slot, table: pl.DataFrame) -> None:
-    tables.write("variance_file", str(slot.key), table)

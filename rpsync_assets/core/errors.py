@@ -6,7 +6,8 @@
     │   ├── HeldError         a guard refuses to deliver; a person may look and release
     │   └── SetupError        settings, credentials, host keys, folders or tables are wrong
     └── TransientError        nothing is wrong with the data: the same run again later may pass
-        ├── NotYetError       what we wait for is not there yet (a file, an import)
+        ├── NotYetError       what we wait for is not there yet (a file, an import); no run waits for it
+        │   └── BusyError     somebody holds it at this moment; a minute later it may be free
         └── UnreachableError  a server did not answer or hung up
 
 Belongs here: exception classes only. Does not: Dagster's ``Failure``, which ``failures.py`` makes of these.
@@ -50,6 +51,10 @@ class TransientError(RpsyncError):
 
 class NotYetError(TransientError):
     """What we wait for has not arrived or is still being written."""
+
+
+class BusyError(NotYetError):
+    """Another run or a writer holds it at this moment; minutes decide, not hours."""
 
 
 class UnreachableError(TransientError):

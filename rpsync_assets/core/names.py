@@ -123,6 +123,23 @@ def read_delivered_name(name: str) -> DeliveredName | None:
     return DeliveredName(kind, store, served, int(generation))
 
 
+def undo_name(store: str, day: date) -> str:
+    """The name of a compensating variance, which a person may upload and we never do."""
+    return f"undo_{store}_{day:%Y%m%d}.csv"
+
+
+def read_undo_name(name: str) -> DeliveredName | None:
+    """The store and day of a compensating variance (any generation of it), or None for another file."""
+    match = re.fullmatch(r"undo_(.+)_(\d{8})(?:-Error)?\.csv", name)
+    if match is None:
+        return None
+    try:
+        served = datetime.strptime(match[2], "%Y%m%d").date()  # noqa: DTZ007  a date, no moment
+    except ValueError:  # as above: not a name of ours
+        return None
+    return DeliveredName("undo", match[1], served, 0)
+
+
 def content_digest(parts: Iterable[bytes]) -> str:
     """What makes a generation: the delivered bytes. The same rows again are the same generation."""
     digest = hashlib.sha256()

@@ -206,7 +206,7 @@ def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.Da
     )
 
 
-def to_csv(variance: pl.DataFrame, location: str) -> bytes:
+def to_csv(variance: pl.DataFrame, location: str, comment: str = COMMENT) -> bytes:
     """The variance as HotWax's Inventory Variance CSV, deltas in the spelling of S001's sample (``-1.0``)."""
     return (
         variance.select(
@@ -216,7 +216,7 @@ def to_csv(variance: pl.DataFrame, location: str) -> bytes:
             pl.format("{}.0", pl.col("available_delta")).alias("availableDelta"),
             pl.lit(location).alias("locationSeqId"),
             pl.lit(REASON).alias("varianceReasonId"),
-            pl.lit(COMMENT).alias("comments"),
+            pl.lit(comment).alias("comments"),
         )
         .write_csv()
         .encode()

@@ -122,6 +122,8 @@ def reset_logs(connection: Connection, config: str, name: DeliveredName | None) 
         for log_id, file_name in rows
         if (reset := read_delivered_name(file_name)) and reset.business_date == name.business_date
     }
+    if name.kind == "undo":
+        return list(of_day)
     if name.generation not in of_day.values():
         return []
     return [log_id for log_id, generation in of_day.items() if generation <= name.generation]

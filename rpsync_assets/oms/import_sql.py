@@ -69,9 +69,14 @@ _NEWEST_ACCEPTED = f"""
     WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID AND R.{_ACCEPTED}
     ORDER BY R.SNAPSHOT_DATE DESC, R.GENERATION DESC, CAST(R.LOG_ID AS INTEGER) DESC LIMIT 1"""
 
-# A variance belongs to the accepted reset row of its own day and is applied to it once: if a newer reset of the key
-# came in between, or another variance since that row, it is void.
-JUDGE_VARIANCE = [
+_HAD_ITS_VARIANCE = f"""
+  WHEN EXISTS (
+    SELECT 1 FROM INVENTORY_ITEM_VARIANCE V
+    WHERE V.FACILITY_ID = INCOMING.FACILITY_ID AND V.PRODUCT_ID = INCOMING.PRODUCT_ID
+      AND V.ROW_STATUS IN ('applied', 'clamped')
+      AND CAST(V.LOG_ID AS INTEGER) > ({_NEWEST_ACCEPTED})) THEN 'void'"""
+
+_JUDGE_CHANGE = [
     f"""
 UPDATE INCOMING SET ROW_STATUS = CASE
   WHEN REASON IS NOT NULL THEN 'failed'
@@ -79,12 +84,7 @@ UPDATE INCOMING SET ROW_STATUS = CASE
     SELECT 1 FROM EXTERNAL_INVENTORY_RESET R JOIN RESET_LOG L ON L.LOG_ID = R.LOG_ID
     WHERE R.FACILITY_ID = INCOMING.FACILITY_ID AND R.PRODUCT_ID = INCOMING.PRODUCT_ID AND R.{_ACCEPTED})
     THEN 'failed'
-  WHEN ({_NEWEST_ACCEPTED}) NOT IN (SELECT CAST(LOG_ID AS INTEGER) FROM RESET_LOG) THEN 'void'
-  WHEN EXISTS (
-    SELECT 1 FROM INVENTORY_ITEM_VARIANCE V
-    WHERE V.FACILITY_ID = INCOMING.FACILITY_ID AND V.PRODUCT_ID = INCOMING.PRODUCT_ID
-      AND V.ROW_STATUS IN ('applied', 'clamped')
-      AND CAST(V.LOG_ID AS INTEGER) > ({_NEWEST_ACCEPTED})) THEN 'void'
+  WHEN ({_NEWEST_ACCEPTED}) NOT IN (SELECT CAST(LOG_ID AS INTEGER) FROM RESET_LOG) THEN 'void'{{had_its_variance}}
   WHEN AMOUNT < 0 AND QOH < -AMOUNT THEN 'clamped'
   ELSE 'applied' END
 WHERE {_BATCH}
@@ -95,6 +95,13 @@ UPDATE INCOMING SET MOVED = CASE ROW_STATUS WHEN 'applied' THEN AMOUNT WHEN 'cla
 WHERE {_BATCH}
 """,
 ]
+
+JUDGE_VARIANCE = [one.format(had_its_variance=_HAD_ITS_VARIANCE) for one in _JUDGE_CHANGE]
+"""A variance belongs to the accepted reset row of its own day and is applied to it once: if a newer reset of the key
+came in between, or another variance since that row, it is void."""
+
+JUDGE_UNDO = [one.format(had_its_variance="") for one in _JUDGE_CHANGE]
+"""An undo takes out a reset that has had its variance; it is void where a newer reset of the key came in."""
 
 RECORD_VARIANCE = f"""
 INSERT INTO INVENTORY_ITEM_VARIANCE (INVENTORY_ITEM_ID, PHYSICAL_INVENTORY_ID, LOG_ID, LINE_NUMBER, FACILITY_ID,

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine
 from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.ledger import RESET, VARIANCE
-from rpsync_assets.core.names import DeliveredName, error_name, read_delivered_name
+from rpsync_assets.core.names import DeliveredName, error_name, read_delivered_name, read_undo_name
 from rpsync_assets.oms import import_sql, incoming
 from rpsync_assets.oms.delivered import Delivered, read_delivered, snapshot_of, write_errors
 from rpsync_assets.oms.import_log import ImportFile, close_log, failed_rows, open_log, reset_logs
@@ -105,11 +105,14 @@ def import_variance(
 ) -> Imported:
     """Import an Inventory Variance CSV (domain.md 1.2), exactly once and never without its reset.
 
+    A file that a person made with ``rpsync undo`` takes back out what the day's reset and variance did.
+
     Raises:
         BadFileError: the file cannot be read, or the reset of its store, day and generation was not imported.
     """
     file = ImportFile(VARIANCE_CONFIG, file_name, content, now)
-    name = read_delivered_name(file_name)
+    undoes = read_undo_name(file_name)
+    name = undoes or read_delivered_name(file_name)
 
     def read() -> tuple[Delivered, pl.Expr]:
         return read_delivered(content, amount=("availabledelta",)), pl.lit(None, dtype=pl.String)
@@ -122,7 +125,7 @@ def import_variance(
         own_day = [(log,) for log in reset_logs(connection, RESET_CONFIG, name)]
         connection.exec_driver_sql("INSERT INTO RESET_LOG VALUES (?)", own_day)
         connection.exec_driver_sql(FIND_ITEMS, lines)
-        for statement in import_sql.JUDGE_VARIANCE:
+        for statement in import_sql.JUDGE_UNDO if undoes else import_sql.JUDGE_VARIANCE:
             connection.exec_driver_sql(statement, lines)
         record = {**lines, "log": log_id, "prefix": f"V{log_id}", "now": moment}
         connection.exec_driver_sql(import_sql.RECORD_VARIANCE, record)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
@@ -22,6 +22,20 @@ WAIT_FOR_WRITER_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.002
 
 _SERVER_OPTIONS = {"pool_pre_ping": True, "pool_recycle": 1800}
+
+
+_MAKING_TABLES = 7_215_093_641
+"""PostgreSQL's advisory lock of those who make our tables; any number that nobody else uses."""
+
+
+def make_tables(engine: Engine, metadata: MetaData) -> None:
+    """Make the tables that are not there; of processes that begin at one moment the others wait for the first."""
+    if engine.dialect.name != "postgresql":
+        metadata.create_all(engine)
+        return
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MAKING_TABLES})
+        metadata.create_all(connection)
 
 
 @contextmanager
@@ -40,7 +54,7 @@ def told_plainly(database: str) -> Iterator[None]:
     except DBAPIError as error:
         said = str(error.orig).replace("\n", " ")[:200]
         number = error.orig.args[0] if error.orig is not None and error.orig.args else None
-        lost = error.connection_invalidated or number in _GONE or "locked" in said
+        lost = error.connection_invalidated or number in _GONE or "locked" in said or _postgres_is_away(error)
         if isinstance(error, ProgrammingError) or not lost or number in _REFUSED:
             raise SetupError(
                 f"{database} cannot answer: {said}",
@@ -50,6 +64,18 @@ def told_plainly(database: str) -> Iterator[None]:
             f"{database} does not answer: {said}", "Check that it is up and reachable; the same run again may pass"
         ) from error
 
+
+def _postgres_is_away(error: DBAPIError) -> bool:
+    """No connection, shut down, a lock: SQLSTATE's classes 08, 40, 53, 55 and 57; a failed connect has none."""
+    if not isinstance(error, OperationalError) or not hasattr(error.orig, "pgcode"):
+        return False
+    code = getattr(error.orig, "pgcode", None)
+    if code is None:
+        return not any(refusal in str(error.orig) for refusal in _POSTGRES_REFUSES)
+    return str(code)[:2] in {"08", "40", "53", "55", "57"}
+
+
+_POSTGRES_REFUSES = ("password authentication failed", "does not exist", "no pg_hba.conf entry", "no password supplied")
 
 _GONE = {2002, 2003, 2006, 2013, 1040, 1205, 1213}
 """MySQL: no connection, connection lost, too many connections, lock wait, deadlock."""
@@ -75,7 +101,7 @@ def open_engine(url: str, *, create: bool = False, patience_seconds: int = 600) 
         waits = {"connect_timeout": 15, "read_timeout": patience_seconds}
         return create_engine(parsed.set(drivername="mysql+pymysql"), **_SERVER_OPTIONS, connect_args=waits)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, **_SERVER_OPTIONS)
+        return _postgres(parsed)
     path = Path(parsed.database or "")
     if create:
         private_file(path)
@@ -89,6 +115,19 @@ def open_engine(url: str, *, create: bool = False, patience_seconds: int = 600) 
     event.listen(engine, "connect", _begin_by_ourselves)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgres(url: URL) -> Engine:
+    """The driver that Dagster's own storage on PostgreSQL brings, whatever the URL says."""
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg2"), **_SERVER_OPTIONS, connect_args={"connect_timeout": 15}
+        )
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            "The state database is on PostgreSQL, and its driver is not installed",
+            "pip install 'rpsync-assets[postgres]'",
+        ) from error
 
 
 def open_replica(url: str, *, patience_seconds: int = 600) -> Engine:

@@ -56,6 +56,23 @@ POS_SALE_SCHEMA = {
     "remark": pl.String,
 }
 MOVEMENT_SCHEMA = {"facility_id": pl.String, "product_id": pl.String, "event_at": MOMENT, "units": pl.Int64}
+KEY_LEDGER_SCHEMA = {
+    "event_at": MOMENT,
+    "arrived_at": MOMENT,
+    "quantity_on_hand_change": pl.Int64,
+    "available_change": pl.Int64,
+    "reason": pl.String,
+    "order_id": pl.String,
+    "physical": pl.Int64,
+    "remark": pl.String,
+}
+KNOWN_PRODUCT_SCHEMA = {
+    "product_id": pl.String,
+    "sku": pl.String,
+    "upca": pl.String,
+    "upca_is_current": pl.Int64,
+    "published": pl.Int64,
+}
 STATUS_FINISHED = "SERVICE_FINISHED"
 STATUS_CRASHED = "SERVICE_CRASHED"
 STATUS_FAILED = {"SERVICE_FAILED", STATUS_CRASHED, "SERVICE_CANCELLED"}
@@ -242,6 +259,29 @@ class OmsReader:
         """``facility_id``, ``product_id``, ``units``: what ledger rows of a reason changed from start to end."""
         schema = {"facility_id": pl.String, "product_id": pl.String, "units": pl.Int64}
         return self._ask(oms_sql.CORRECTIONS, schema, store=store, reason=reason, start_at=start, end_at=end)
+
+    def count_of(self, facility: str, product: str) -> tuple[int, int] | None:
+        """QOH and ATP of one key; None where the OMS never had it."""
+        schema: dict[str, type[pl.DataType]] = {
+            "items": pl.Int64,
+            "quantity_on_hand": pl.Int64,
+            "available_to_promise": pl.Int64,
+        }
+        items, on_hand, available = self._ask(oms_sql.KEY_COUNT, schema, facility=facility, product=product).row(0)
+        return (on_hand, available) if items else None
+
+    def ledger_of(self, facility: str, product: str, since: datetime) -> pl.DataFrame:
+        """``KEY_LEDGER_SCHEMA``: every ledger row of one key after a moment."""
+        return self._ask(
+            oms_sql.KEY_LEDGER, KEY_LEDGER_SCHEMA, facility=facility, product=product, since=since
+        ).with_columns(pl.col("physical") == 1)
+
+    def known_products(self, store: str, number: int) -> pl.DataFrame:
+        """``KNOWN_PRODUCT_SCHEMA``: products that have or had a UPC, whatever zeros stand before it."""
+        spellings = {f"s{zeros}": f"{'0' * zeros}{number}" for zeros in range(8)}
+        return self._ask(
+            oms_sql.KNOWN_PRODUCTS, KNOWN_PRODUCT_SCHEMA, store=store, at=self._at, **spellings
+        ).with_columns(pl.col("upca_is_current", "published") == 1)
 
     def _ask(
         self, question: str, schema: Mapping[str, pl.DataType | type[pl.DataType]], **values: object

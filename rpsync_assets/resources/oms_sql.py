@@ -323,3 +323,33 @@ WHERE D.REASON_ENUM_ID = :reason AND D.EFFECTIVE_DATE >= :start_at AND D.EFFECTI
 GROUP BY II.FACILITY_ID, II.PRODUCT_ID
 """
 """What an import of HotWax's wrote to its ledger; a row that agreed already left nothing there."""
+
+# One key's whole life, for rpsync explain: asked for by its ids, so that no table is read through
+KEY_COUNT = """
+SELECT COUNT(*) AS items, SUM(COALESCE(II.QUANTITY_ON_HAND_TOTAL, 0)) AS quantity_on_hand,
+       SUM(COALESCE(II.AVAILABLE_TO_PROMISE_TOTAL, 0)) AS available_to_promise
+FROM INVENTORY_ITEM II WHERE II.FACILITY_ID = :facility AND II.PRODUCT_ID = :product
+"""
+
+KEY_LEDGER = f"""
+SELECT D.EFFECTIVE_DATE AS event_at, D.CREATED_STAMP AS arrived_at, D.QUANTITY_ON_HAND_DIFF AS quantity_on_hand_change,
+       D.AVAILABLE_TO_PROMISE_DIFF AS available_change, D.REASON_ENUM_ID AS reason, D.ORDER_ID AS order_id,
+       CASE WHEN {PHYSICAL_MOVEMENT.format(detail="D")} THEN 1 ELSE 0 END AS physical, D.DESCRIPTION AS remark
+FROM INVENTORY_ITEM II
+JOIN INVENTORY_ITEM_DETAIL D ON D.INVENTORY_ITEM_ID = II.INVENTORY_ITEM_ID
+WHERE II.FACILITY_ID = :facility AND II.PRODUCT_ID = :product AND D.EFFECTIVE_DATE > :since
+ORDER BY D.EFFECTIVE_DATE, D.INVENTORY_ITEM_DETAIL_SEQ_ID
+"""
+
+KNOWN_PRODUCTS = f"""
+SELECT GI.PRODUCT_ID AS product_id, P.INTERNAL_NAME AS sku, GI.ID_VALUE AS upca,
+       CASE WHEN {_CURRENT.format(t="GI")} THEN 1 ELSE 0 END AS upca_is_current,
+       CASE WHEN EXISTS (SELECT 1 FROM SHOPIFY_SHOP SS JOIN SHOPIFY_SHOP_PRODUCT SSP ON SSP.SHOP_ID = SS.SHOP_ID
+                         WHERE SS.PRODUCT_STORE_ID = :store AND SSP.PRODUCT_ID = GI.PRODUCT_ID)
+            THEN 1 ELSE 0 END AS published
+FROM GOOD_IDENTIFICATION GI
+JOIN PRODUCT P ON P.PRODUCT_ID = GI.PRODUCT_ID
+WHERE GI.GOOD_IDENTIFICATION_TYPE_ID = 'UPCA' AND GI.ID_VALUE IN (:s0, :s1, :s2, :s3, :s4, :s5, :s6, :s7)
+ORDER BY GI.PRODUCT_ID
+"""
+"""Who a UPC belongs or belonged to, published or not, however many zeros stand before it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from rpsync_assets.core.errors import NotYetError, SetupError
+from rpsync_assets.core.errors import BusyError, SetupError
 from rpsync_assets.resources.private import private_file, promoted
 
 
@@ -47,13 +47,13 @@ class Outbox:
         """Hold the store's lock for one kind of sending; the system lets go of it when the process ends, killed or not.
 
         Raises:
-            NotYetError: another run holds it.
+            BusyError: another run holds it.
         """
         with private_file(self.folder / f".{doing}_{store}").open("wb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise NotYetError(
+                raise BusyError(
                     f"Another run is {doing} for {store} at this moment",
                     "Wait until it has ended; a rerun then finds what it did",
                 ) from error

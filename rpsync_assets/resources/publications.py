@@ -11,9 +11,9 @@ operation: it is sent again with the same payload and key, and Shopify applies i
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
 import polars as pl
@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rpsync_assets.core.publication import BASELINE_SCHEMA, TAKEN_SCHEMA
-from rpsync_assets.resources.databases import open_engine
+from rpsync_assets.resources.databases import make_tables, open_engine
 
 Verb = Literal["set", "adjust"]
 TAKEN_KEY = [name for name in TAKEN_SCHEMA if name != "units"]
@@ -137,7 +137,7 @@ class Publications:
     def engine(self) -> Engine:
         """The open database; file and tables are made on first use."""
         engine = open_engine(self.url, create=True)
-        _metadata.create_all(engine)
+        make_tables(engine, _metadata)
         return engine
 
     def write(self, store: str, verb: Verb, reference: str, changes: Sequence[Change], run_id: str) -> Operation:
@@ -175,6 +175,38 @@ class Publications:
                 row["written_at"].replace(tzinfo=UTC),
             )
             for row in rows
+        ]
+
+    def applied_by(self, run_id: str) -> int:
+        """How many rows of a run's operations Shopify has applied."""
+        query = select(_operations.c.payload).where(_operations.c.run_id == run_id, _operations.c.outcome == "applied")
+        with self.engine.connect() as connection:
+            return sum(len(json.loads(payload)) for payload in connection.execute(query).scalars())
+
+    def operations_of(self, store: str, item: str, since: date) -> list[dict[str, Any]]:
+        """What was sent for one inventory item from a day on, oldest first: the change and its receipt."""
+        query = (
+            select(_operations)
+            .where(
+                _operations.c.product_store == store,
+                # UTC's date begins up to 14 hours after the easternmost store's.
+                _operations.c.written_at >= datetime.combine(since, time.min) - timedelta(hours=14),
+                _operations.c.payload.contains(f'"item": {json.dumps(item)}', autoescape=True),
+            )
+            .order_by(_operations.c.written_at, _operations.c.id)
+        )
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [
+            {
+                **change,
+                **{name: row[name] for name in ("id", "verb", "run_id", "outcome")},
+                "written_at": row["written_at"].replace(tzinfo=UTC),
+                "settled_at": row["settled_at"] and row["settled_at"].replace(tzinfo=UTC),
+            }
+            for row in rows
+            for change in json.loads(row["payload"])
+            if change["item"] == item
         ]
 
     def settle(self, store: str, operation: Operation, outcome: str, errors: Sequence[str] = ()) -> None:

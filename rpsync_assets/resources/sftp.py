@@ -31,7 +31,7 @@ from paramiko.pkey import UnknownKeyType  # type: ignore[attr-defined]
 from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED, CMD_OPENDIR, CMD_READ, CMD_READDIR, CMD_STATUS, CMD_WRITE, int64
 from paramiko.ssh_exception import IncompatiblePeer
 
-from rpsync_assets.core.errors import NotYetError, RpsyncError, SetupError, UnreachableError
+from rpsync_assets.core.errors import BusyError, RpsyncError, SetupError, UnreachableError
 
 PARTIAL = ".part"
 """Temporary names end so; HotWax picks up ``*.csv`` only."""
@@ -135,7 +135,7 @@ class Sftp:
             on_bytes: called with bytes so far and bytes in all.
 
         Raises:
-            NotYetError: the file on the server is not the one that was listed.
+            BusyError: the file on the server is not the one that was listed.
             UnreachableError: the connection broke once more than there are ``pauses``.
         """
         counting = _Counting(sink)
@@ -357,7 +357,7 @@ class SftpSession:
             start: the first byte that the sink has not taken.
 
         Raises:
-            NotYetError: the file on the server is not the one that was listed, neither before nor after.
+            BusyError: the file on the server is not the one that was listed, neither before nor after.
         """
         self._refuse_change(file)
         done = start
@@ -401,7 +401,7 @@ class SftpSession:
     def _refuse_change(self, file: RemoteFile) -> None:
         now = self.look(file.path)
         if now is None or (now.size, now.modified_at) != (file.size, file.modified_at):
-            raise NotYetError(
+            raise BusyError(
                 f"{file.path} is still being written: {file.size} bytes a moment ago,"
                 f" {now.size if now else 'gone'}{' bytes' if now else ''} now",
                 "Wait until Retail Pro has finished; a rerun helps then",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from sqlalchemy import (
@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rpsync_assets.resources.databases import open_engine
+from rpsync_assets.resources.databases import make_tables, open_engine
 
 Kind = Literal["reset", "variance"]
 
@@ -135,7 +135,7 @@ class State:
     def engine(self) -> Engine:
         """The open database; file and tables are made on first use, not when the code location loads."""
         engine = open_engine(self.url, create=True)
-        _metadata.create_all(engine)
+        make_tables(engine, _metadata)
         _add_new_columns(engine)
         return engine
 
@@ -307,6 +307,21 @@ class State:
             _accepted.c.product_store == store, _accepted.c.business_date == day, _accepted.c.settled_at.is_(None)
         )
 
+    def accepted_row(self, store: str, facility: str, product: str) -> dict[str, Any] | None:
+        """The newest accepted row of one key, as it is stored, moments with their zone; None if there is none."""
+        query = select(_accepted).where(
+            _accepted.c.product_store == store, _accepted.c.facility_id == facility, _accepted.c.product_id == product
+        )
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            return None
+        return {n: v.replace(tzinfo=UTC) if isinstance(v, datetime) else v for n, v in row.items()}
+
+    def accepted_of_day(self, store: str, day: date) -> pl.DataFrame:
+        """The keys whose newest accepted row is of a business date: ``ACCEPTED_SCHEMA``."""
+        return self._accepted_where(_accepted.c.product_store == store, _accepted.c.business_date == day)
+
     def accepted_since(self, store: str, day: date) -> pl.DataFrame:
         """``facility_id`` and ``product_id`` of rows that were accepted for a later business date."""
         query = select(_accepted.c.facility_id, _accepted.c.product_id).where(
@@ -396,7 +411,9 @@ def _add_new_columns(engine: Engine) -> None:
         with engine.execution_options(writes=True).begin() as connection:
             for table, column in missing:
                 kind = column.type.compile(engine.dialect)
-                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+                # Of two processes that look at one moment the second finds it done.
+                unless = "IF NOT EXISTS " if engine.dialect.name == "postgresql" else ""
+                connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {unless}{column.name} {kind}"))
 
 
 def _naive(moment: datetime) -> datetime:

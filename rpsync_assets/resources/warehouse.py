@@ -1,44 +1,57 @@
-"""How people query the tables: ``warehouse.duckdb`` with a view per table.
+"""How people query the tables: ``warehouse.duckdb`` with a typed, commented view per table.
 
-Belongs here: views. Does not: data. A DuckDB file has one writing process, and an analyst who has it open must not
-break the night's run; so it only holds views over the Parquet partitions, and is opened only when a table is new.
+Belongs here: views, and the one about them. Does not: data, or what columns mean (``columns``).
+
+A DuckDB file has one writing process, and an analyst who has it open must not break the night's run, nor the other way
+round. So it only holds views over the Parquet partitions, and is never written where it lies: when a table is new, a
+whole new file is made beside it and put in its place. Whoever has the old one open keeps it.
 """
 
-import logging
-from collections.abc import Iterator
+import fcntl
+import hashlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from rpsync_assets.resources.private import PRIVATE_FILE, private_folder
+from rpsync_assets.columns import TABLES, Column, Table, described
+from rpsync_assets.resources.private import PRIVATE_FILE, private_file, private_folder
 
-_log = logging.getLogger(__name__)
+DOCUMENTATION = "documentation"
+_DOCUMENTATION_COLUMNS = {
+    "table_name": "the view",
+    "meaning": "what it is",
+    "written_by": "the asset that writes it",
+    "columns": "how many columns it has; DESCRIBE and duckdb_columns() tell each one's meaning",
+}
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The DuckDB file and the folder of tables that its views show."""
+    """The DuckDB file and the folder of tables that its views show.
+
+    Attributes:
+        database: the file.
+        tables: the folder.
+        meanings: what each asset is, by name; of other tables ``columns`` tells.
+    """
 
     database: Path
     tables: Path
+    meanings: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An open connection, closed whatever happens.
-
-        Not dagster-duckdb's: that one tries a locked file for 100 s, and a view can wait for the next run.
-        """
-        private_folder(self.database.parent)
-        connection = duckdb.connect(str(self.database))
+        """An open connection to read from, closed whatever happens."""
+        connection = duckdb.connect(str(self.database), read_only=True)
         try:
             yield connection
         finally:
             connection.close()
-            self.database.chmod(PRIVATE_FILE)
 
     def ask(self, question: str, **files: Path) -> list[tuple[Any, ...]]:
         """Answer an SQL question about Parquet files, in a database in memory: no lock, whoever has the warehouse open.
@@ -57,19 +70,81 @@ class Warehouse:
                 # dagster-duckdb leaves a connection open when its block raises.
                 connection.close()
 
-    def show(self, table: str) -> None:
-        """Make the view of a table unless it is there; a database that somebody has open is left for the next time."""
-        shown = self.tables / table / ".view"
-        if shown.exists():
-            return
-        source = str(self.tables / table / "**" / "*.parquet").replace("'", "''")
+    def show(self, _table: str) -> None:
+        """See to it that there is a view of every table, as it is described now; mostly there is nothing to do."""
+        statements = self._statements()
+        digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+        stamp = private_file(self.database.with_name(f".{self.database.stem}"))
+        with stamp.open("r+", encoding="utf-8") as lock:
+            if lock.read() == digest and self.database.exists():
+                return
+            # Two runs that bring a new table each: the second waits, and shows both.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            statements = self._statements()
+            self._replace(statements)
+            lock.seek(0)
+            lock.truncate()
+            lock.write(hashlib.sha256("\n".join(statements).encode()).hexdigest())
+
+    def _replace(self, statements: list[str]) -> None:
+        private_folder(self.database.parent)
+        fresh = self.database.with_name(f"{self.database.name}.part")
+        fresh.unlink(missing_ok=True)
+        connection = duckdb.connect(str(fresh))
         try:
-            with self.connection() as connection:
-                connection.execute(
-                    f"CREATE OR REPLACE VIEW \"{table}\" AS SELECT * FROM read_parquet('{source}',"  # noqa: S608
-                    " hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
-                )
-        except duckdb.IOException as error:
-            _log.warning("the view of %s waits until %s is free: %s", table, self.database.name, error)
-            return
-        shown.touch(mode=PRIVATE_FILE)
+            for statement in statements:
+                connection.execute(statement)
+        finally:
+            connection.close()
+        fresh.chmod(PRIVATE_FILE)
+        # What somebody wrote into the old file and did not finish belongs to the old file.
+        self.database.with_name(f"{self.database.name}.wal").unlink(missing_ok=True)
+        fresh.replace(self.database)
+
+    def _statements(self) -> list[str]:
+        there = sorted(place.name for place in self.tables.iterdir() if any(place.rglob("*.parquet")))
+        shown = [statement for name in there for statement in self._view(name)]
+        return [*shown, *self._documentation(there)]
+
+    def _view(self, name: str) -> list[str]:
+        source = (
+            f"SELECT * FROM read_parquet({_text(self.tables / name / '**' / '*.parquet')}, hive_partitioning = true,"  # noqa: S608
+            " hive_types_autocast = false, union_by_name = true)"
+        )
+        columns = described(name)
+        if columns:
+            # Files of an earlier version lack columns that came since; the row that is never there brings them.
+            typed = ", ".join(f'NULL::{column.kind} AS "{one}"' for one, column in columns.items())
+            casts = ", ".join(f'"{one}"::{column.kind} AS "{one}"' for one, column in columns.items())
+            source = f"SELECT {casts} FROM (SELECT {typed} WHERE false UNION ALL BY NAME {source})"  # noqa: S608
+        return [
+            f'CREATE VIEW "{name}" AS {source}',
+            f'COMMENT ON VIEW "{name}" IS {_text(self._meaning(name))}',
+            *(_comment(name, one, column) for one, column in columns.items()),
+        ]
+
+    def _documentation(self, there: list[str]) -> list[str]:
+        rows = [
+            f"({_text(name)}, {_text(self._meaning(name))}, {_text(TABLES.get(name, Table()).beside or name)},"
+            f" {len(described(name))})"
+            for name in there
+        ]
+        names = ", ".join(_DOCUMENTATION_COLUMNS)
+        values = f"SELECT * FROM (VALUES {', '.join(rows)}) AS told({names})"  # noqa: S608
+        return [
+            f"CREATE VIEW {DOCUMENTATION} AS {values}",
+            f"COMMENT ON VIEW {DOCUMENTATION} IS 'What each view is: one row of documentation each.'",
+            *(_comment(DOCUMENTATION, name, Column("", what)) for name, what in _DOCUMENTATION_COLUMNS.items()),
+        ]
+
+    def _meaning(self, name: str) -> str:
+        return self.meanings.get(name) or TABLES.get(name, Table()).sentence or "a table of rpsync-assets"
+
+
+def _comment(table: str, name: str, column: Column) -> str:
+    return f'COMMENT ON COLUMN "{table}"."{name}" IS {_text(column.sentence)}'
+
+
+def _text(value: object) -> str:
+    """A text as SQL writes it."""
+    return "'" + str(value).replace("'", "''") + "'"

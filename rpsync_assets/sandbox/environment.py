@@ -31,7 +31,11 @@ DAGSTER_YAML = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_queue: {dequeue_interval_seconds: 1}
+# A run that was killed together with its code server would be "started" for ever.
 run_monitoring: {enabled: true, max_runtime_seconds: 7200}
+# A run whose process died is started again; a step that failed is not: it says itself whether a rerun helps, and the
+# sensors try again what a rerun may cure.
+run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
 python_logs:
   managed_python_loggers: [rpsync_assets]
   python_log_level: INFO
@@ -40,6 +44,8 @@ concurrency:
     max_concurrent_runs: 4
     tag_concurrency_limits:
       - {key: dagster/partition, value: {applyLimitPerUniqueValue: true}, limit: 1}
+      # One run per store at a time, in the order in which they were asked for: a backfill keeps the order of days.
+      - {key: dagster/partition/product_store, value: {applyLimitPerUniqueValue: true}, limit: 1}
 """
 
 

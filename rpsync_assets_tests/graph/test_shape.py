@@ -31,6 +31,7 @@ GRAPH = {
     "active_products": ("hotwax", set()),
     "filtered_reset": ("reset", {"raw_reset_file", "active_products"}),
     "filtered_reset_parts": ("reset", {"filtered_reset"}),
+    "reset_preview": ("reset", {"filtered_reset", "unreported_shipments"}),
     "reset_import": ("hotwax", {"filtered_reset_parts"}),
     "unreported_shipments": ("variance", {"raw_reset_file"}),
     "variance_file": ("variance", {"unreported_shipments", "filtered_reset", "reset_import"}),
@@ -39,6 +40,7 @@ GRAPH = {
     "shopify_feed": ("shopify", {"online_atp"}),
     "shopify_full_reset": ("shopify", {"shopify_feed"}),
     "pos_sales": ("hotwax", set()),
+    "daily_sync_report": ("report", {"shopify_full_reset", "pos_sales"}),
     "shopify_delta": ("shopify", {"pos_sales", "shopify_full_reset"}),
 }
 FILTER_CHECKS = {
@@ -100,12 +102,22 @@ def test_the_checks_of_each_asset(defs: dg.Definitions):
 
 
 def test_the_jobs_and_what_they_run(defs: dg.Definitions):
-    jobs = {name: defs.resolve_job_def(name) for name in ("active_products_list", "reset_day", "shopify_deltas")}
+    jobs = {
+        name: defs.resolve_job_def(name)
+        for name in ("active_products_list", "reset_day", "shopify_deltas", "dry_run_day")
+    }
     assert {
         name: {key.to_user_string() for key in job.asset_layer.executable_asset_keys} for name, job in jobs.items()
     } == {
         "active_products_list": {"active_products"},
-        "reset_day": set(GRAPH) - {"shopify_delta"},
+        "reset_day": set(GRAPH) - {"shopify_delta", "reset_preview"},
+        "dry_run_day": {
+            "raw_reset_file",
+            "active_products",
+            "filtered_reset",
+            "unreported_shipments",
+            "reset_preview",
+        },
         "shopify_deltas": {"shopify_delta"},
     }
     assert {job.executor_def for job in jobs.values()} == {dg.in_process_executor}

@@ -98,6 +98,8 @@ class TinyWorld:
                     **sftp,
                 },
                 "oms": {"database": self.root / "oms.sqlite", "sftp_root": self.server_root},
+                # What fails is to fail at once; clock/test_retries.py is about trying again.
+                "retries": {"times": 0},
                 "secrets": {"sftp_password": self.endpoint.password, "shopify_tokens": self.tokens},
             }
         )

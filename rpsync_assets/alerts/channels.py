@@ -1,0 +1,124 @@
+"""Where messages go: e-mail, and a webhook as Slack understands it.
+
+Belongs here: sending one message. Does not: what is worth one (``findings``), once (``sensor``).
+"""
+
+import smtplib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Literal
+
+import httpx2
+from pydantic import SecretStr
+
+from rpsync_assets.alerts.findings import Alert
+from rpsync_assets.core.errors import SetupError, UnreachableError
+from rpsync_assets.settings import Settings
+
+PATIENCE_SECONDS = 15
+
+
+class Channel(ABC):
+    """A way to reach people; ``name`` is what is remembered of what went through it."""
+
+    name: str
+
+    @abstractmethod
+    def send(self, alert: Alert) -> None:
+        """Send one message.
+
+        Raises:
+            UnreachableError: it was not taken; later it may be.
+            SetupError: it was refused, and will be again.
+        """
+
+
+@dataclass(frozen=True)
+class Email(Channel):
+    """SMTP: one message to everybody."""
+
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    sender: str
+    to: tuple[str, ...]
+    username: str = ""
+    password: SecretStr | None = None
+    name: str = field(default="e-mail", init=False)
+
+    def send(self, alert: Alert) -> None:
+        """Hand the message to the mail server; its id is the event's, so that a mailbox can tell a repeat."""
+        message = EmailMessage()
+        message["Subject"] = alert.subject
+        message["From"] = self.sender
+        message["To"] = ", ".join(self.to)
+        message["Message-ID"] = f"<{alert.event.replace(' ', '-')}@rpsync>"
+        message.set_content(alert.text)
+        kind = smtplib.SMTP_SSL if self.security == "tls" else smtplib.SMTP
+        try:
+            with kind(self.host, self.port, timeout=PATIENCE_SECONDS) as server:
+                if self.security == "starttls":
+                    server.starttls()
+                if self.username:
+                    server.login(self.username, self.password.get_secret_value() if self.password else "")
+                server.send_message(message)
+        except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
+            raise SetupError(
+                f"The mail server {self.host}:{self.port} refuses the login or its kind",
+                "Correct [alerts] smtp_username, smtp_security or RPSYNC_SMTP_PASSWORD",
+            ) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise UnreachableError(
+                f"The mail server {self.host}:{self.port} does not take the message ({type(error).__name__})",
+                "It is tried again at the next look",
+            ) from error
+
+
+@dataclass(frozen=True)
+class Webhook(Channel):
+    """A POST of ``{"text": ...}``, as Slack, Mattermost and Teams' workflows take it; its address is a secret."""
+
+    url: SecretStr
+    name: str = field(default="webhook", init=False)
+
+    def send(self, alert: Alert) -> None:
+        """Post the message."""
+        try:
+            answer = httpx2.post(
+                self.url.get_secret_value(),
+                json={"text": f"*{alert.subject}*\n{alert.text}"},
+                timeout=PATIENCE_SECONDS,
+            )
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            # Not the error's own words: they name the address.
+            raise UnreachableError(
+                f"The webhook does not answer ({type(error).__name__})", "It is tried again at the next look"
+            ) from None
+        if answer.is_success:
+            return
+        said = f"The webhook answers HTTP {answer.status_code}"
+        if answer.status_code in {400, 401, 403, 404, 405, 410}:
+            raise SetupError(said, "Correct RPSYNC_ALERT_WEBHOOK_URL; the message is sent once that is done")
+        raise UnreachableError(said, "It is tried again at the next look")
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """The channels that are configured; none is the default."""
+    told, secrets = settings.alerts, settings.secrets
+    found: list[Channel] = []
+    if told.email_to:
+        found.append(
+            Email(
+                told.smtp_host,
+                told.smtp_port,
+                told.smtp_security,
+                told.email_from or told.email_to[0],
+                tuple(told.email_to),
+                told.smtp_username,
+                secrets.smtp_password,
+            )
+        )
+    if secrets.alert_webhook_url is not None:
+        found.append(Webhook(secrets.alert_webhook_url))
+    return found

@@ -1,0 +1,125 @@
+"""A dry run: what the day would change at the OMS and at Shopify, delivering nothing.
+
+Belongs here: reset_preview. Does not: the arithmetic (``core/preview``, ``core/publication``), or any door that sends:
+nothing here holds an SFTP session, and the publisher is told that publishing is off.
+"""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.desired import DesiredReader
+from rpsync_assets.assets.metadata import as_markdown, counted, described
+from rpsync_assets.assets.publisher import Publisher
+from rpsync_assets.assets.shopify import mass_change
+from rpsync_assets.assets.variance import of_owed_keys
+from rpsync_assets.assets.verdicts import sentence
+from rpsync_assets.core.preview import BACK, TO_ZERO, preview, summed
+from rpsync_assets.core.publication import PLAN_SCHEMA
+from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.oms import Oms
+from rpsync_assets.resources.oms_reader import MOVEMENT_SCHEMA
+from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.publications import Publications
+from rpsync_assets.resources.shopify import Shopify
+from rpsync_assets.resources.state import State
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings, StoreSettings
+
+SHOPIFY_PREVIEW = "shopify_preview"
+MOVERS = 10
+
+
+@asset(group="reset", kinds={"polars"})
+def reset_preview(
+    context: dg.AssetExecutionContext,
+    filtered_reset: pl.DataFrame,
+    unreported_shipments: pl.DataFrame,
+    settings: dg.ResourceParam[Settings],
+    oms: dg.ResourceParam[Oms],
+    state: dg.ResourceParam[State],
+    outbox: dg.ResourceParam[Outbox],
+    shopify: dg.ResourceParam[Shopify],
+    publications: dg.ResourceParam[Publications],
+    tables: dg.ResourceParam[Tables],
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """A dry run: what reset and variance would change at the OMS, and then a publication at Shopify. Nothing is sent.
+
+    One row per key, with the count now, the count it would get and the difference; what would follow at Shopify lies in
+    ``shopify_preview``. Run the job ``dry_run_day``, or ``rpsync dry-run``, before a day that you are not sure of.
+    """
+    slot = Slot.of(context)
+    its = settings.store(slot.store)
+    since = filtered_reset["snapshot_at"].min()
+    with oms.read() as reader:
+        counts = reader.counts(slot.store)
+        owed = of_owed_keys(reader, unreported_shipments, filtered_reset, slot.store, its.told)
+        movements = reader.movements(slot.store, since) if oms.ledger and since is not None else None  # type: ignore[arg-type]
+    changes = preview(
+        filtered_reset,
+        counts,
+        pl.DataFrame(schema=MOVEMENT_SCHEMA) if movements is None else movements,
+        pl.concat([unreported_shipments, owed]),
+        state.newest_accepted(slot.store).select("facility_id", "product_id", accepted_at_snapshot="snapshot_at"),
+    )
+    plan = _at_shopify(context, its, DesiredReader(oms, state, outbox, _overlay(changes)), shopify, publications)
+    tables.write(SHOPIFY_PREVIEW, str(slot.key), plan)
+    return dg.MaterializeResult(
+        value=changes,
+        metadata={
+            **described(changes),
+            "receipt": "DRY RUN: nothing was delivered to the OMS, nothing was sent to Shopify",
+            **_prefixed("OMS", summed(changes)),
+            "OMS to zero": changes.filter(pl.col("crossing") == TO_ZERO).height,
+            "OMS back from zero": changes.filter(pl.col("crossing") == BACK).height,
+            "biggest movers at the OMS": _movers(changes),
+            **_of_shopify(plan, its),
+            **({} if oms.ledger else {"movements since the count": "not known: [oms] ledger is off"}),
+        },
+    )
+
+
+def _overlay(changes: pl.DataFrame) -> pl.DataFrame:
+    """By how much stock would differ from now: ``facility_id``, ``product_id``, ``units``."""
+    return changes.filter(pl.col("effect") != "superseded").select("facility_id", "product_id", units="difference")
+
+
+def _at_shopify(
+    context: dg.AssetExecutionContext,
+    its: StoreSettings,
+    reader: DesiredReader,
+    shopify: Shopify,
+    publications: Publications,
+) -> pl.DataFrame:
+    """The plan of a full publication on top of the day: ``PLAN_SCHEMA``; empty where the store has no shop."""
+    if its.shopify.mode == "off":
+        return pl.DataFrame(schema=PLAN_SCHEMA)
+    dry = its.model_copy(update={"shopify": its.shopify.model_copy(update={"publish": "dry_run"})})
+    publisher = Publisher(Slot.of(context).store, dry, reader, shopify, publications, context.run.run_id)
+    return publisher.full(lambda _plan: None).plan
+
+
+def _of_shopify(plan: pl.DataFrame, its: StoreSettings) -> dict[str, Any]:
+    if its.shopify.mode == "off":
+        return {"Shopify": "OFF: the store has no shop in the settings, or publishing is off"}
+    held = [sentence(verdict) for verdict in mass_change(plan, its) if not verdict.passed]
+    change = plan.filter(pl.col("outcome").is_in(["up", "down"]))
+    shown, target = pl.col("shopify_available"), pl.col("target")
+    return {
+        **_prefixed("Shopify", summed(plan, "outcome")),
+        "Shopify to zero": change.filter((shown > 0) & (target == 0)).height,
+        "Shopify back from zero": change.filter((shown <= 0) & (target > 0)).height,
+        "biggest movers at Shopify": _movers(change),
+        "would be held": "; ".join(held) or "no",
+    }
+
+
+def _movers(changes: pl.DataFrame) -> dg.MarkdownMetadataValue:
+    moved = changes.filter(pl.col("difference") != 0).sort(pl.col("difference").abs(), descending=True)
+    return dg.MetadataValue.md(as_markdown(moved.head(MOVERS)))
+
+
+def _prefixed(where: str, numbers: dict[str, int]) -> dict[str, int]:
+    return {name.replace("_", " ", 1): number for name, number in counted(where, numbers).items()}

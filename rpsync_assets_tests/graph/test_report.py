@@ -1,0 +1,140 @@
+"""``daily_sync_report``: one page that stands alone, of a day that went through and of one that stands still."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from rpsync_assets.check_groups import GROUPS, group_of
+from rpsync_assets_tests.graph.online import Online
+from rpsync_assets_tests.graph.test_shape import CHECKS
+from rpsync_assets_tests.graph.tiny_oms import UPCA
+from rpsync_assets_tests.graph.tiny_world import DAY, Rows, TinyWorld
+
+A, C = UPCA["A"], UPCA["C"]
+
+
+def page(world: TinyWorld) -> str:
+    return (world.data / f"reports/{DAY}/US.html").read_text("utf-8")
+
+
+def words(text: str) -> str:
+    """What a reader sees, without markup."""
+    return html.unescape(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]+>", " ", text, flags=re.DOTALL))
+
+
+def test_the_page_of_a_good_day_tells_it_from_the_file_to_shopify(example: TinyWorld, counts: Rows) -> None:
+    example.file([*counts, ("999", A, 3), ("101", "", 4)])
+    ran = example.run()
+    assert ran.failures == {}
+    text = page(example)
+    seen = " ".join(words(text).split())
+    assert "All " in seen
+    assert "checks passed" in seen
+    assert "reset_US_20260310T070000.csv was counted at 2026-03-10 07:00:00 EDT" in seen
+    assert re.search(r"The variance went after it, at 20.*\(import log \d+\): 2 keys, -4 units", seen)
+    for number in ("rows of the file", "accepted by the OMS", "corrected by a variance"):
+        assert number in seen
+    assert "unknown_facility the store code is not a facility of this product store" in seen
+    assert "#1001" in seen
+    assert "oms_matches_retail_pro" in seen
+    assert "rpsync explain --store US --date 2026-03-10" in seen
+    said = ran.metadata["daily_sync_report"]
+    assert said["bytes"] == len(text.encode()) < 400_000
+    assert said["report"] == str(example.data / f"reports/{DAY}/US.html")
+    assert (example.data / f"reports/{DAY}/US.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_page_needs_nothing_else(example: TinyWorld, counts: Rows) -> None:
+    example.file(counts)
+    example.run()
+    text = page(example)
+    assert re.findall(r'(?:src|href|action)="(?!#)([^"]*)"', text) == []
+    assert "@import" not in text
+    assert "@media print" in text
+    assert text.count("<svg") >= 4
+
+
+def test_a_key_worth_asking_for_is_explained_in_the_page(example: TinyWorld, counts: Rows) -> None:
+    example.file([*counts, ("999", A, 3)])
+    example.run()
+    text = page(example)
+    for facility, upc in (("NY", A), ("NY", C), ("999", A)):
+        assert f'<a href="#key-{facility}-{upc}">' in text
+        assert f'<details id="key-{facility}-{upc}">' in text
+    assert "Counted 10, less 2 unreported, 0 moved since = 8 should lie there." in text
+
+
+def test_what_retail_pro_writes_is_text_and_never_markup(example: TinyWorld) -> None:
+    example.file([("101", A, 10), ("<script>alert(1)</script>", A, 3), ("101", "<b>bold</b>", 1)])
+    example.run()
+    text = page(example)
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "<b>bold" not in text
+
+
+def test_a_day_that_stands_still_has_a_page_that_says_where_and_what_to_do(example: TinyWorld) -> None:
+    example.run()
+    ran = example.run("daily_sync_report")
+    assert ran.failures == {}
+    seen = " ".join(words(page(example)).split())
+    assert "The day stands still at raw_reset_file" in seen
+    assert "No reset file of US for 2026-03-10" in seen
+    assert "Not there yet: raw_reset_file, filtered_reset, " in seen
+    assert "No file has been landed for this day." in seen
+
+
+def test_a_held_day_shows_the_check_with_number_and_threshold(example: TinyWorld) -> None:
+    example.file([("999", A, 3)])
+    example.run()
+    example.run("daily_sync_report")
+    seen = " ".join(words(page(example)).split())
+    assert "The day stands still at filtered_reset_parts" in seen
+    assert "NOT PASSED" in seen
+    assert "filtered_row_count" in seen
+
+
+def test_checks_and_timings_show_the_days_before(example: TinyWorld, counts: Rows) -> None:
+    for day in (9, 10):
+        example.file(counts, f"202603{day:02}T070000")
+        assert example.run(day=DAY.replace(day=day)).failures == {}
+    text = page(example)
+    strips = re.findall(r'<svg class="strip".*?</svg>', text)
+    assert strips
+    # Two days of thirty: the others are pale.
+    assert all(strip.count('height="7" fill="#2f6f9f"') == 2 for strip in strips[:3])
+    assert "median" in text
+
+
+def test_shopify_s_changes_stand_on_the_page(online: Online, counts: Rows) -> None:
+    online.shop.stock([("9A", "700", 17)])
+    online.world.file(counts, f"{online.today:%Y%m%d}T000001")
+    assert online.world.run(day=online.today).failures == {}
+    text = (online.world.data / f"reports/{online.today}/US.html").read_text("utf-8")
+    seen = " ".join(words(text).split())
+    assert re.search(r"3 items were compared with Shopify: 2 up, 0 down; 2 were sent", seen)
+    assert "SKU-A 700 (online) 17 20 +3" in seen
+
+
+@pytest.mark.parametrize("check", sorted({name for names in CHECKS.values() for name in names}))
+def test_every_check_has_a_group(check: str) -> None:
+    assert group_of(check) in GROUPS
+
+
+def test_row_counts_and_upcas_are_groups_of_their_own() -> None:
+    names = sorted({name for names in CHECKS.values() for name in names})
+    assert [name for name in names if group_of(name) == "UPCA"] == [
+        "active_upca_unique",
+        "active_upca_valid",
+        "filtered_upca_valid",
+    ]
+    rows = {name for name in names if group_of(name) == "Row counts"}
+    assert {"raw_row_count", "filtered_row_count", "active_row_count", "part_row_counts", "rows_accounted_for"} <= rows
+
+
+def test_the_template_goes_with_the_package() -> None:
+    import rpsync_assets.report  # noqa: PLC0415
+
+    assert (Path(rpsync_assets.report.__file__).parent / "page.html.j2").exists()
