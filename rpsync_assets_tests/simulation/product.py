@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from rpsync_assets import assets
-from rpsync_assets.assets.verdicts import GuardRefusedError, ReleaseConfig
+from rpsync_assets.assets.verdicts import GuardRefusedError
 from rpsync_assets.checks import _differences
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.partitions import Slot
@@ -136,11 +136,11 @@ class Product:
     def _asset(self, name: str, partition: str, run_id: str, release: str) -> tuple[dict[str, Any], list[str]]:
         function = _FUNCTIONS[name]
         given: dict[str, object] = {}
-        for parameter in inspect.signature(function).parameters:
+        for parameter, its in inspect.signature(function).parameters.items():
             if parameter == "context":
                 given[parameter] = Context.of(partition, self.memory, run_id)
             elif parameter == "config":
-                given[parameter] = ReleaseConfig(release=release)
+                given[parameter] = its.annotation(release=release)
             elif parameter in self._resources:
                 given[parameter] = self._resources[parameter]
             elif parameter in _FUNCTIONS:
