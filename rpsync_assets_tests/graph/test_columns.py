@@ -15,6 +15,9 @@ from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
+SHOWN = True
+"""The days of these tests draw their report and make the warehouse's views."""
+
 DUCKDB_TYPES = {
     pl.String: "VARCHAR",
     pl.Int64: "BIGINT",

@@ -16,6 +16,9 @@ from rpsync_assets_tests.graph.tiny_world import DAY, Rows, TinyWorld
 
 A, C = UPCA["A"], UPCA["C"]
 
+SHOWN = True
+"""The days of these tests draw their report and make the warehouse's views."""
+
 
 def page(world: TinyWorld) -> str:
     return (world.data / f"reports/{DAY}/US.html").read_text("utf-8")
