@@ -174,7 +174,7 @@ def test_the_command_ends_well_and_writes_assets_checks_and_receipts(command: Co
             "bytes" in store["assets"][name] for name in ("raw_reset_file", "filtered_reset_parts", "variance_file")
         )
         assert all({"asset", "check", "passed", "observed", "threshold"} <= set(check) for check in store["checks"])
-        assert len(store["checks"]) == 47
+        assert len(store["checks"]) == 49
         assert set(store["receipts"]) == {"reset_import", "variance_import", "shopify_full_reset", "shopify_delta"}
         assert store["receipts"]["reset_import"]["import log"] != "nothing was delivered"
         assert "DRY RUN" in store["receipts"]["shopify_full_reset"]["receipt"]
