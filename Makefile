@@ -19,7 +19,7 @@ ui: $(READY) ## the Dagster UI on http://127.0.0.1:3000, on the sandbox, or on R
 	$(BIN)/rpsync ui $(ARGS)
 
 test: $(READY) ## the tests; without ARGS also how much of the code they ran, which must not sink
-	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report= $(ARGS)
 	@test -n "$(ARGS)" || $(BIN)/coverage report --include='rpsync_assets/core/*' --fail-under=100
 	@test -n "$(ARGS)" || $(BIN)/coverage report
 

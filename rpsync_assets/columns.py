@@ -186,6 +186,7 @@ TABLES: dict[str, Table] = {
             "store_code",
             "upc_text",
             quantity_text=(TEXT, "the quantity exactly as it stands in Retail Pro's file"),
+            raw_text=(TEXT, "the whole line as it stands there"),
             reason=(TEXT, "why the row was not applied, in a word that groups"),
         ),
         sentence="Rows of Retail Pro's file that somebody may have to look at: of an active product, or unreadable.",
@@ -201,6 +202,15 @@ TABLES: dict[str, Table] = {
         ),
         sentence="Where the rows of Retail Pro's file went, to the row.",
         beside="filtered_reset",
+    ),
+    "released_days": Table(
+        _columns(
+            released_because=(TEXT, "why somebody was sure that a held day may go on"),
+            released_at=(MOMENT, "when it was released"),
+            run_id=(TEXT, "the run, as Dagster knows it"),
+        ),
+        sentence="Held days that a person has released, and why.",
+        beside="filtered_reset_parts",
     ),
     "filtered_reset_parts": Table(
         _columns(

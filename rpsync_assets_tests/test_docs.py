@@ -9,8 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from rpsync_assets.settings import (
+    AlertSettings,
     GuardSettings,
     OmsSettings,
+    RetrySettings,
     Settings,
     SftpSettings,
     StoreSettings,
@@ -40,6 +42,8 @@ def test_the_settings_example_can_be_used_as_it_stands(tmp_path: Path) -> None:
     [
         (("sftp",), SftpSettings),
         (("oms",), OmsSettings),
+        (("retries",), RetrySettings),
+        (("alerts",), AlertSettings),
         (("stores", "US"), StoreSettings),
         (("stores", "US", "guards"), GuardSettings),
         (("stores", "US", "shopify"), StoreShopifySettings),

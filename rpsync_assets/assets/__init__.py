@@ -1,6 +1,6 @@
 """The graph, thin: fetch through a resource, call core, write, return what the analyst sees.
 
-Belongs here: assets. Does not: rules (``core/``), connections (``resources/``), jobs and schedules (``schedules.py``).
+Belongs here: assets. Does not: rules (``core/``), connections (``resources/``), jobs and schedules (``clock/``).
 
     retail_pro   raw_reset_file
     hotwax       active_products, reset_import, variance_import, online_atp, pos_sales

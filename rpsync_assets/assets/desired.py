@@ -104,6 +104,7 @@ class DesiredReader:
         known = self.state.newest_accepted(store)
         known_logs = set(known["log_id"])
         due = [self.state.variance_due(store)]
+        given_up = [known.select(KEY).clear()]
         held: list[pl.DataFrame] = []
         deltas: list[pl.DataFrame] = []
         for delivery in self._gone_out(store):
@@ -122,6 +123,7 @@ class DesiredReader:
                 continue
             except PermanentError:
                 due.append(self._given_up(reader, delivery, known))
+                given_up.append(due[-1].select(KEY))
                 continue
             if delivery.kind == "reset" and log.log_id not in known_logs:
                 # Imported, and reset_import has not been materialized since: its variance is due all the same.
@@ -134,7 +136,11 @@ class DesiredReader:
             snapshots = rows["snapshot_at"].unique().to_list()
             unreported = reader.unreported_shipments(store, snapshots, its.told)
             owed = variance_due(unreported, rows, self.oms.window(reader, store, rows, its.told))
-            deltas.append(owed.select(*KEY, pl.col("available_delta").alias("units")))
+            owed = owed.select(*KEY, pl.col("available_delta").alias("units"))
+            # Nobody knows whether a row was taken in before the import died: what it would bring is not sold yet.
+            surely = owed.join(pl.concat(given_up), on=KEY, how="anti")
+            perhaps = owed.join(pl.concat(given_up), on=KEY, how="semi").filter(pl.col("units") < 0)
+            deltas += [surely, perhaps]
         nothing = pl.DataFrame(schema=_DELTAS)
         return pl.concat([nothing.select(KEY), *held, rows.select(KEY)]), pl.concat([nothing, *deltas])
 

@@ -40,6 +40,9 @@ def _list(settings: Settings, store: str) -> dg.ScheduleDefinition:
 def _day(settings: Settings, store: str) -> dg.ScheduleDefinition:
     def begin(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         slot = _today(context, settings, store)
+        if context.instance_ref is None:
+            # A preview: there is no record to look at.
+            return dg.RunRequest(partition_key=slot.key)
         progress = Progress(context.instance, slot)
         if busy := progress.at_work():
             return dg.SkipReason(f"{slot.key}: {busy} is at work on it")

@@ -163,7 +163,7 @@ class Tick:
         """Whether the day's file is to be fetched: it is new, and stood still since the tick before."""
         if isinstance(listed, Waiting):
             return listed
-        file = self.gates.to_land(progress.slot, listed)
+        file = self.gates.to_land(progress, listed)
         if not isinstance(file, RemoteFile):
             return file
         day = progress.slot.day.isoformat()
@@ -199,6 +199,10 @@ class Tick:
         """The run that says, red and once, that a day is not done by its deadline, or an import overdue."""
         deadline = self._its.deadline_of(slot.day)
         if found is not None and (self.memory.since or self.now) <= deadline <= self.now:
+            done_at = Progress(self.instance, slot).first_materialized_at("shopify_full_reset")
+            if done_at is not None and done_at <= deadline.timestamp():
+                # It was done in time; a file that was sent again begins it anew, and makes nobody late.
+                return None
             waits_for = found.what if isinstance(found, Waiting) else "it starts only now"
             late = late_day(self._its, slot.day, waits_for)
         elif isinstance(found, Waiting) and found.overdue:

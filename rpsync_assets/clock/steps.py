@@ -64,8 +64,12 @@ class Gates:
     state: State
     tables: Tables
 
-    def to_land(self, slot: Slot, listed: Sequence[RemoteFile]) -> RemoteFile | Waiting | None:
-        """The day's file on the server; None if it lies here already."""
+    def to_land(self, progress: Progress, listed: Sequence[RemoteFile]) -> RemoteFile | Waiting | None:
+        """The day's file on the server; None if it lies here already, and Dagster knows that it does.
+
+        A Dagster whose memory was made anew finds files that it has no record of; landing them again fetches nothing.
+        """
+        slot = progress.slot
         its, folder = self.settings.store(self.store), self.settings.sftp.incoming
         candidates = understood(
             [(file.name, file.modified_at) for file in listed if not is_marker(its, file.name)],
@@ -80,7 +84,7 @@ class Gates:
             return Waiting(str(missing))
         by_name = {file.name: file for file in listed}
         file = by_name[choice.chosen.name]
-        if self._lies_here(slot, file):
+        if progress.landed is not None and self._lies_here(slot, file):
             return None
         if its.done_marker and (marker := marker_of(its, file.name)) not in by_name:
             return Waiting(f"{file.path} is still being written: {marker} is not there")

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from rpsync_assets.core import cells
 from rpsync_assets.core.owed import WHY
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.raw_lines import RawFile
@@ -44,7 +45,7 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
         why = [f"{stop['found']}. {stop['mend']}." for stop in sources.stops("filtered_reset")]
         return Step("Its line", tuple(why or ["The file has not been filtered yet."]), states=("not_filtered",))
     of_key = kept.filter(_is_kept(subject))
-    of_code = rejected.filter(pl.col("store_code").str.strip_chars().str.to_uppercase().is_in(sorted(subject.codes)))
+    of_code = rejected.filter(cells.value(pl.col("store_code")).str.to_uppercase().is_in(sorted(subject.codes)))
     all_dropped = of_code.filter(_is_upc(subject))
     # Blank UPCs are one text in many rows.
     dropped = all_dropped.head(MOST_SHOWN)
@@ -52,8 +53,12 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
     lines: list[str] = []
     states: list[str] = []
     own = of_key.filter(~pl.col("owed")) if "owed" in of_key.columns else of_key
-    known = pl.concat([rows.select("line_number", "store_code", "upc_text") for rows in (own, dropped)])
+    columns = ["line_number", "store_code", "upc_text"]
+    told = dropped.drop_nulls("raw_text") if "raw_text" in dropped.columns else dropped.clear()
+    untold = dropped.join(told, on="line_number", how="anti")
+    known = pl.concat([rows.select(columns) for rows in (own, untold)])
     texts = raw.numbers(known.rows()) if raw is not None and known.height else {}
+    texts |= {row["line_number"]: row["raw_text"] for row in told.iter_rows(named=True)}
     for row in of_key.iter_rows(named=True):
         if row.get("owed"):
             lines += _owed(sources, row)
@@ -105,6 +110,11 @@ def _is_upc(subject: Subject) -> pl.Expr:
     return as_typed if subject.number is None else as_typed | (gtin_key("upc_text") == subject.number)
 
 
+def _code(text: str) -> str:
+    """A store code as ``core.reset`` compares it."""
+    return str(pl.select(cells.value(pl.lit(text)).str.to_uppercase()).item())
+
+
 def _shown(texts: Mapping[int, str], number: int) -> str:
     return f"Line {number}: {texts[number]}" if number in texts else f"Line {number} (the landed file is gone)."
 
@@ -122,7 +132,7 @@ def _neither(
     if raw is None:
         return ["The landed file is not here any more, so its line cannot be shown."], ["inactive"], []
     anywhere = raw.holding(str(subject.number))
-    found = [raw.numbered(line) for line in anywhere if line.store_code.strip().upper() in subject.codes]
+    found = [raw.numbered(line) for line in anywhere if _code(line.store_code) in subject.codes]
     elsewhere = len(anywhere) - len(found)
     others = f" ({elsewhere} lines have it at other store codes)" if elsewhere else ""
     if not found:

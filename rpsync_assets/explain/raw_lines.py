@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpsync_assets.core.encoding import Packing
-from rpsync_assets.core.reader import Header, count_lines
+from rpsync_assets.core.header import Header
+from rpsync_assets.core.lines import count_lines
 from rpsync_assets.resources.landing import blocks
 
 _CHUNK = 4 * 1024 * 1024

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from rpsync_assets.core import gtin
+from rpsync_assets.core import cells, gtin
 from rpsync_assets.core.active import EXCLUDED_REASONS
 from rpsync_assets.core.reset import known_facilities
 from rpsync_assets.explain.sources import Sources
@@ -74,9 +74,7 @@ def _facility(sources: Sources, asked: str) -> tuple[str | None, frozenset[str]]
     if not known:
         return None, frozenset({wanted})
     codes = (
-        pl.concat(known)
-        .with_columns(pl.col("store_code").str.strip_chars().str.to_uppercase())
-        .unique(maintain_order=True)
+        pl.concat(known).with_columns(cells.value(pl.col("store_code")).str.to_uppercase()).unique(maintain_order=True)
     )
     # An id means the facility even where its text is another one's store code: that is who it is.
     match = codes.filter(pl.col("facility_id").str.to_uppercase() == wanted)["facility_id"].to_list()

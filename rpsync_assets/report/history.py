@@ -49,8 +49,8 @@ def _check(instance: dg.DagsterInstance, key: dg.AssetCheckKey, store: str, day:
     # Newest first; enough for a month of all stores, several clicks a day included.
     for record in instance.event_log_storage.get_asset_check_execution_history(key, limit=2000):
         event = record.event.dagster_event if record.event else None
-        # A run that stopped before a check leaves a plan of it, which is no outcome.
         if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            # Planned, and its asset was stopped before it came to that.
             continue
         evaluation = event.asset_check_evaluation_data
         partition = evaluation.partition

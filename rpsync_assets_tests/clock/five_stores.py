@@ -33,6 +33,15 @@ class FiveStoresOms(TinyOms):
             for product in ("A", "B", "C"):
                 self.stock("NY" if store == "US" else store, product, 10)
 
+    def ship_a_part(self, store: str, when: datetime) -> None:
+        """One of A leaves for an order that is never completed: each reset of A owes a variance of one."""
+        facility = "NY" if store == "US" else store
+        self.order(f"O{store}", when, {"A": (facility, 1), "B": (facility, 1)})
+        self.do(
+            "UPDATE ORDER_HEADER SET PRODUCT_STORE_ID = :store WHERE ORDER_ID = :order", store=store, order=f"O{store}"
+        )
+        self.ship(f"O{store}", "A", facility, 1, when)
+
     def _store(self, store: str) -> None:
         group, shop = f"{store}_ONLINE", f"SHOP-{store}"
         self.add(tables.product_store, PRODUCT_STORE_ID=store, RESERVE_INVENTORY="Y")

@@ -169,8 +169,9 @@ def simulated(settings: Settings, start: datetime, home: Path, **resources: obje
     home.mkdir()
     with ExitStack() as stack:
         # Nothing of a simulation must survive a power cut.
-        event.listen(Engine, "connect", _careless)
-        stack.callback(event.remove, Engine, "connect", _careless)
+        if not event.contains(Engine, "connect", _careless):
+            event.listen(Engine, "connect", _careless)
+            stack.callback(event.remove, Engine, "connect", _careless)
         clock = stack.enter_context(time_machine.travel(start.astimezone(UTC), tick=False))
         instance = stack.enter_context(
             instance_for_test(

@@ -173,3 +173,29 @@ def test_days_that_nobody_was_there_for_are_landed_and_not_delivered(
     assert [run[2] for run in night.runs() if run[1] == "reset_day"] == ["2026-03-12|US"]
     assert sorted(run[2] for run in night.runs() if run[1] == "day_is_late") == ["2026-03-10|US", "2026-03-11|US"]
     assert [name for name in example.sent if "reset" in name] == ["archive/reset_US_20260312_g1_1of1.csv"]
+
+
+def test_two_daemons_that_know_nothing_of_each_other_deliver_once(
+    example: TinyWorld, counts: Rows, tmp_path: Path
+) -> None:
+    """Two Dagsters on one data folder, each with every sensor on: twice the runs, one delivery."""
+    example.file(counts, "20260309T234500")
+    with (
+        simulated(example.settings(), ny("00:50"), tmp_path / "one") as one,
+        simulated(example.settings(), ny("00:50"), tmp_path / "two") as two,
+    ):
+        for dagster in (one, two):
+            dagster.switch_on("day_US", "active_products_US")
+            dagster.look()
+        for minute in ("00:55", "01:05"):
+            two.go_to(ny(minute))
+            one.look()
+            two.look()
+        for dagster in (one, two):
+            assert [(run[1], run[3]) for run in dagster.runs()] == [
+                ("raw_file_landing", "SUCCESS"),
+                ("active_products_list", "SUCCESS"),
+                ("reset_day", "SUCCESS"),
+            ]
+    assert example.sent == ["archive/reset_US_20260310_g1_1of1.csv", "archive/variance_US_20260310_g1.csv"]
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}

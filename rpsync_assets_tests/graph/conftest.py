@@ -15,11 +15,14 @@ from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
 
 @pytest.fixture
-def world(sftp_server: tuple[Path, SftpEndpoint], tmp_path: Path) -> Iterator[TinyWorld]:
+def world(
+    sftp_server: tuple[Path, SftpEndpoint], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[TinyWorld]:
     """Stock A 10/10, B 10/10, C 0/0 in New York/Nashville; nothing has happened yet."""
+    shown = getattr(request.module, "SHOWN", False)
     root, endpoint = sftp_server
     with dg.DagsterInstance.ephemeral() as instance:
-        tiny = TinyWorld(tmp_path, root, tmp_path.name, endpoint, instance)
+        tiny = TinyWorld(tmp_path, root, tmp_path.name, endpoint, instance, shown=shown)
         for facility in ("NY", "NASH"):
             for product, units in (("A", 10), ("B", 10), ("C", 0)):
                 tiny.oms.stock(facility, product, units)

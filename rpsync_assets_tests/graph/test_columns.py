@@ -15,6 +15,9 @@ from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld
 
+SHOWN = True
+"""The days of these tests draw their report and make the warehouse's views."""
+
 DUCKDB_TYPES = {
     pl.String: "VARCHAR",
     pl.Int64: "BIGINT",
@@ -38,6 +41,8 @@ def played(example: TinyWorld, counts: Rows) -> TinyWorld:
     assert example.run(job="shopify_deltas", partition="US").failures == {}
     assert example.run(job="dry_run_day").failures == {}
     assert "No reset file" in example.run("raw_reset_file", day=date(2026, 3, 11)).failure
+    example.file([("999", UPCA["A"], 3)], "20260312T070000")
+    example.run(day=date(2026, 3, 12), release="the store is new")
     return example
 
 

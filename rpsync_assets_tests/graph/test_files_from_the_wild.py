@@ -14,6 +14,9 @@ from rpsync_assets_tests.corpus.cases import CASES
 from rpsync_assets_tests.graph.test_bad_input import with_store
 from rpsync_assets_tests.graph.tiny_world import MORNING, TinyWorld
 
+SHOWN = True
+"""The days of these tests draw their report and make the warehouse's views."""
+
 UNTIL_DELIVERY = ("raw_reset_file", "active_products", "filtered_reset", "filtered_reset_parts")
 CHOSEN = (
     "utf-16 without a mark, big-endian",

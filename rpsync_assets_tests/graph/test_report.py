@@ -5,14 +5,19 @@ import re
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from rpsync_assets.check_groups import GROUPS, group_of
+from rpsync_assets.report.server import build_pages
 from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.test_shape import CHECKS
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import DAY, Rows, TinyWorld
 
 A, C = UPCA["A"], UPCA["C"]
+
+SHOWN = True
+"""The days of these tests draw their report and make the warehouse's views."""
 
 
 def page(world: TinyWorld) -> str:
@@ -138,3 +143,46 @@ def test_the_template_goes_with_the_package() -> None:
     import rpsync_assets.report  # noqa: PLC0415
 
     assert (Path(rpsync_assets.report.__file__).parent / "page.html.j2").exists()
+
+
+# Beside the UI --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def pages(example: TinyWorld, counts: Rows) -> TestClient:
+    example.file(counts)
+    assert example.run().failures == {}
+    return TestClient(build_pages(example.settings()), base_url="http://127.0.0.1")
+
+
+def test_reports_are_listed_and_shown_and_any_key_is_explained(pages: TestClient) -> None:
+    listed = pages.get("/").text
+    assert f"/reports/{DAY}/US.html" in listed
+    assert "checks passed" in pages.get(f"/reports/{DAY}/US.html").text
+    asked = {"store": "US", "date": str(DAY), "facility": "102", "upc": C}
+    told = html.unescape(pages.get("/explain", params=asked).text)
+    assert "Kept: Retail Pro counted 5 at facility NASH." in told
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/reports/2026-03-11/US.html", 404),
+        ("/reports/2026-03-10/..%2f..%2fstate.sqlite", 404),
+        ("/reports/..%2f/US.html", 404),
+        ("/reports/yesterday/US.html", 422),
+        ("/explain?store=XX&date=2026-03-10&facility=NY&upc=1", 404),
+        ("/explain?store=US&date=never&facility=NY&upc=1", 422),
+        ("/explain?store=US&date=2026-03-10", 422),
+    ],
+)
+def test_what_is_not_a_report_is_not_served(pages: TestClient, path: str, code: int) -> None:
+    assert pages.get(path).status_code == code
+
+
+def test_only_this_machine_s_own_names_are_answered(pages: TestClient) -> None:
+    """A page of somebody else's that lets its own name point here gets nothing."""
+    assert pages.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_what_is_asked_for_is_text_and_never_markup(pages: TestClient) -> None:
+    asked = {"store": "US", "date": str(DAY), "facility": "<script>alert(1)</script>", "upc": "1"}
+    assert "<script>" not in pages.get("/explain", params=asked).text

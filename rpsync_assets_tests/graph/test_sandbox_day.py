@@ -168,13 +168,13 @@ def test_the_command_ends_well_and_writes_assets_checks_and_receipts(command: Co
         assert store["business_date"] == "2026-03-10"
         assert [run["job"] for run in store["runs"]] == ["reset_day", "shopify_deltas"]
         assert store["held"]
-        assert len(store["assets"]) == 13
+        assert len(store["assets"]) == 14
         assert all("dagster/row_count" in said and "seconds" in said for said in store["assets"].values())
         assert all(
             "bytes" in store["assets"][name] for name in ("raw_reset_file", "filtered_reset_parts", "variance_file")
         )
         assert all({"asset", "check", "passed", "observed", "threshold"} <= set(check) for check in store["checks"])
-        assert len(store["checks"]) == 47
+        assert len(store["checks"]) == 49
         assert set(store["receipts"]) == {"reset_import", "variance_import", "shopify_full_reset", "shopify_delta"}
         assert store["receipts"]["reset_import"]["import log"] != "nothing was delivered"
         assert "DRY RUN" in store["receipts"]["shopify_full_reset"]["receipt"]

@@ -48,7 +48,7 @@ FILTER_CHECKS = {
     *("rows_like_other_days", "rejected_share", "zeroed_share", "missing_share"),
 }
 CHECKS = {
-    "raw_reset_file": {"raw_row_count", "raw_snapshot_past", "raw_is_new", "older_files_usable"},
+    "raw_reset_file": {"file_on_time", "raw_row_count", "raw_snapshot_past", "raw_is_new", "older_files_usable"},
     "active_products": {"active_row_count", "active_upca_valid", "active_upca_unique"},
     "filtered_reset": {*FILTER_CHECKS, "stored_rows_match_accounting"},
     "filtered_reset_parts": {*FILTER_CHECKS, "raw_is_new", "part_row_counts"},
@@ -58,7 +58,7 @@ CHECKS = {
     "online_atp": {"online_atp_not_negative"},
     "pos_sales": {"no_look_alike_sales", "pos_sales_are_no_orders"},
     "shopify_feed": {"feed_not_negative", "feed_unique"},
-    "shopify_full_reset": PUBLICATION,
+    "shopify_full_reset": {*PUBLICATION, "day_on_time"},
     "shopify_delta": PUBLICATION,
 }
 
@@ -101,27 +101,39 @@ def test_the_checks_of_each_asset(defs: dg.Definitions):
     assert found == CHECKS
 
 
+DELIVERY = {"raw_reset_file", "active_products", "filtered_reset", "filtered_reset_parts"}
+VARIANCE = {"reset_import", "unreported_shipments", "variance_file"}
+JOBS = {
+    "raw_file_landing": {"raw_reset_file"},
+    "active_products_list": {"active_products"},
+    "reset_day": set(GRAPH) - {"shopify_delta", "reset_preview"},
+    "dry_run_day": {"raw_reset_file", "active_products", "filtered_reset", "unreported_shipments", "reset_preview"},
+    "reset_delivery": DELIVERY,
+    "variance_delivery": VARIANCE,
+    "shopify_reset": {
+        *("variance_import", "online_atp", "shopify_feed", "shopify_full_reset", "pos_sales", "daily_sync_report")
+    },
+    "shopify_deltas": {"shopify_delta"},
+    "replay_day": DELIVERY | VARIANCE | {"variance_import"},
+    "initial_load": DELIVERY,
+}
+
+
 def test_the_jobs_and_what_they_run(defs: dg.Definitions):
-    jobs = {
-        name: defs.resolve_job_def(name)
-        for name in ("active_products_list", "reset_day", "shopify_deltas", "dry_run_day")
-    }
+    jobs = {name: defs.resolve_job_def(name) for name in JOBS}
     assert {
         name: {key.to_user_string() for key in job.asset_layer.executable_asset_keys} for name, job in jobs.items()
-    } == {
-        "active_products_list": {"active_products"},
-        "reset_day": set(GRAPH) - {"shopify_delta", "reset_preview"},
-        "dry_run_day": {
-            "raw_reset_file",
-            "active_products",
-            "filtered_reset",
-            "unreported_shipments",
-            "reset_preview",
-        },
-        "shopify_deltas": {"shopify_delta"},
-    }
+    } == JOBS
     assert {job.executor_def for job in jobs.values()} == {dg.in_process_executor}
-    assert {job.name for job in defs.jobs or ()} == set(jobs)
+    assert {job.name for job in defs.jobs or ()} == {*JOBS, "day_is_late"}
+    assert all(len(job.description or "") > 40 for job in jobs.values())
+
+
+def test_a_store_has_one_sensor_and_it_is_off(defs: dg.Definitions):
+    assert {(one.name, one.default_status.value) for one in defs.sensors or ()} == {
+        ("day_US", "STOPPED"),
+        ("day_AU", "STOPPED"),
+    }
 
 
 def test_the_clock_of_each_store(defs: dg.Definitions):

@@ -78,8 +78,8 @@ FAULTS = (
     Fault(
         "the variance is applied twice",
         _STATE,
-        "_accepted.c.business_date == day, _accepted.c.settled_at.is_(None)\n        )\n\n    def accepted_since",
-        "_accepted.c.business_date == day\n        )\n\n    def accepted_since",
+        "_accepted.c.business_date == day, _accepted.c.settled_at.is_(None)\n        )\n\n    def accepted_row",
+        "_accepted.c.business_date == day\n        )\n\n    def accepted_row",
     ),
     Fault(
         "keys outside the day's reset are deducted, too",
@@ -244,7 +244,7 @@ FAULTS = (
     Fault(
         "between a reset and its variance the surplus is published",
         _DESIRED,
-        "                less_owed(read.stock, deltas),\n",
+        "                less_owed(read.stock, pl.concat([deltas, thought_of])),\n",
         "                read.stock,\n",
     ),
     Fault(

@@ -162,7 +162,8 @@ def test_nobody_ever_sees_half_a_file_under_its_final_name(root: Path, make_sftp
         done.set()
         watcher.join()
     assert sizes == {8_000_000}
-    assert partial == {"a.csv.part", "a.csv"}
+    assert "a.csv.part" in partial
+    assert partial <= {"a.csv.part", "a.csv"}
 
 
 # Refusing and being refused -------------------------------------------------------------------------------------------

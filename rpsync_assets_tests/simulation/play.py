@@ -281,13 +281,14 @@ class Player:
     def _settle(self, day: date) -> None:
         ran: Ran | None = None
         morning = only = self.product.morning
-        release = {"filtered_reset_parts": "the shops were closed"}
+        # A variance that is owed once more for a day that is over goes out on a person's word.
+        said = {"filtered_reset_parts": {"release": "the shops were closed"}, "variance_file": {"replay": "it is owed"}}
         for _ in range(8):
             if self.hotwax is not None:
                 self.hotwax.catch_up(self.clock.now)
             self.clock.pass_by(60)
             with self.clock.ours():
-                ran = self.product.day(day, only, release=release)
+                ran = self.product.day(day, only, said=said)
             if ran.success:
                 break
             if ran.stopped_at in morning[:4]:

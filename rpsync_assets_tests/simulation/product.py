@@ -6,7 +6,7 @@ The functions are the product's own, undecorated; so are the state database, the
 
 import inspect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from rpsync_assets import assets
-from rpsync_assets.assets.verdicts import GuardRefusedError, ReleaseConfig
+from rpsync_assets.assets.verdicts import GuardRefusedError
 from rpsync_assets.checks import _differences
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.partitions import Slot
@@ -56,6 +56,9 @@ DAY = (
 
 SHIPMENTS_FIRST = (*DAY[:4], "unreported_shipments", "reset_import", *DAY[6:])
 """The same in another order that the graph allows."""
+
+Said = Mapping[str, Mapping[str, str]]
+"""What a person says in the run configuration, by asset."""
 
 _FUNCTIONS = {blueprint.function.__name__: blueprint.function for blueprint in assets.ALL}
 
@@ -110,9 +113,9 @@ class Product:
         for engine in (self.engine, self.state.engine, self.publications.engine):
             engine.dispose()
 
-    def day(self, day: date, only: Sequence[str] = (), *, release: dict[str, str] | None = None) -> Ran:
+    def day(self, day: date, only: Sequence[str] = (), *, said: Said | None = None) -> Ran:
         """The morning's run, or some assets of it."""
-        return self._run(str(Slot(day, STORE).key), only or self.morning, release or {})
+        return self._run(str(Slot(day, STORE).key), only or self.morning, said or {})
 
     def full(self, day: date) -> Ran:
         """A full reset of the shop."""
@@ -122,25 +125,27 @@ class Product:
         """What changed."""
         return self._run(STORE, ["shopify_delta"], {})
 
-    def _run(self, partition: str, names: Sequence[str], release: dict[str, str]) -> Ran:
+    def _run(self, partition: str, names: Sequence[str], said: Said) -> Ran:
         ran, run_id = Ran(), f"run-{next(self._runs)}"
         for name in names:
             try:
-                ran.done[name], red = self._asset(name, partition, run_id, release.get(name, ""))
+                ran.done[name], red = self._asset(name, partition, run_id, said.get(name, {}))
             except (RpsyncError, GuardRefusedError) as error:
                 ran.stopped_at, ran.why = name, error
                 break
             ran.red += red
         return ran
 
-    def _asset(self, name: str, partition: str, run_id: str, release: str) -> tuple[dict[str, Any], list[str]]:
+    def _asset(
+        self, name: str, partition: str, run_id: str, said: Mapping[str, str]
+    ) -> tuple[dict[str, Any], list[str]]:
         function = _FUNCTIONS[name]
         given: dict[str, object] = {}
-        for parameter in inspect.signature(function).parameters:
+        for parameter, its in inspect.signature(function).parameters.items():
             if parameter == "context":
                 given[parameter] = Context.of(partition, self.memory, run_id)
             elif parameter == "config":
-                given[parameter] = ReleaseConfig(release=release)
+                given[parameter] = its.annotation(**said)
             elif parameter in self._resources:
                 given[parameter] = self._resources[parameter]
             elif parameter in _FUNCTIONS:
