@@ -203,15 +203,6 @@ TABLES: dict[str, Table] = {
         sentence="Where the rows of Retail Pro's file went, to the row.",
         beside="filtered_reset",
     ),
-    "released_days": Table(
-        _columns(
-            released_because=(TEXT, "why somebody was sure that a held day may go on"),
-            released_at=(MOMENT, "when it was released"),
-            run_id=(TEXT, "the run, as Dagster knows it"),
-        ),
-        sentence="Held days that a person has released, and why.",
-        beside="filtered_reset_parts",
-    ),
     "filtered_reset_parts": Table(
         _columns(
             "generation",
