@@ -153,7 +153,7 @@ def unseen(imported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     """The rows of an import that we have not learnt of: newer than what we know of their key, or imported once more.
 
     Args:
-        imported: accepted rows of one import: ``RESET_ROW``, ``generation``, ``log_id``.
+        imported: accepted rows of one import: ``RESET_ROW``, ``generation``, ``log_id``, ``imported_at``.
         accepted: the newest rows that we know, one per key, with the same columns.
 
     Returns:
@@ -165,14 +165,17 @@ def unseen(imported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     same = pl.col("snapshot_at") == pl.col("known_snapshot_at")
     later = pl.col("generation") > pl.col("known_generation")
     again = (pl.col("generation") == pl.col("known_generation")) & (pl.col("log_id") != pl.col("known_log_id"))
+    # A later day may have brought the same count along as owed; generations count within a day.
+    since = (pl.col("imported_at") > pl.col("known_imported_at")).fill_null(value=False)
+    outdated = (pl.col("imported_at") < pl.col("known_imported_at")).fill_null(value=False)
     return (
         imported.join(known, on=key, how="left", maintain_order="left")
-        .filter(pl.col("known_snapshot_at").is_null() | newer | (same & (later | again)))
+        .filter(pl.col("known_snapshot_at").is_null() | newer | (same & (later | again | since) & ~outdated))
         .select(imported.columns)
     )
 
 
-_AGE = ("snapshot_at", "generation", "log_id")
+_AGE = ("snapshot_at", "generation", "log_id", "imported_at")
 
 
 def variance_due(unreported: pl.DataFrame, accepted: pl.DataFrame, window: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -112,21 +112,33 @@ def reset_logs(connection: Connection, config: str, name: DeliveredName | None) 
     """The imports of a variance's reset, and of older generations of the same day; none if its own never came."""
     if name is None:
         return []
-    rows = connection.exec_driver_sql(
-        "SELECT LOG_ID, REMOTE_FILE_PATH FROM DATA_MANAGER_LOG"
-        " WHERE CONFIG_ID = ? AND STATUS_ID = 'SERVICE_FINISHED' AND PRODUCT_STORE_ID = ?",
-        (config, name.store),
-    ).all()
     of_day = {
         log_id: reset.generation
-        for log_id, file_name in rows
-        if (reset := read_delivered_name(file_name)) and reset.business_date == name.business_date
+        for log_id, reset in _finished_resets(connection, config, name.store)
+        if reset.business_date == name.business_date
     }
     if name.kind == "undo":
         return list(of_day)
     if name.generation not in of_day.values():
         return []
     return [log_id for log_id, generation in of_day.items() if generation <= name.generation]
+
+
+def logs_of_earlier_days(connection: Connection, config: str, name: DeliveredName | None) -> list[str]:
+    """The imports of a store's resets of the business dates before a reset's own."""
+    if name is None:
+        return []
+    resets = _finished_resets(connection, config, name.store)
+    return [log_id for log_id, reset in resets if reset.business_date < name.business_date]
+
+
+def _finished_resets(connection: Connection, config: str, store: str) -> list[tuple[str, DeliveredName]]:
+    rows = connection.exec_driver_sql(
+        "SELECT LOG_ID, REMOTE_FILE_PATH FROM DATA_MANAGER_LOG"
+        " WHERE CONFIG_ID = ? AND STATUS_ID = 'SERVICE_FINISHED' AND PRODUCT_STORE_ID = ?",
+        (config, store),
+    ).all()
+    return [(log_id, reset) for log_id, file_name in rows if (reset := read_delivered_name(file_name))]
 
 
 def _new_log(connection: Connection, file: ImportFile, name: DeliveredName | None, status: str) -> str:

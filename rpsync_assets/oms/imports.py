@@ -28,7 +28,7 @@ from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import DeliveredName, error_name, read_delivered_name, read_undo_name
 from rpsync_assets.oms import import_sql, incoming
 from rpsync_assets.oms.delivered import Delivered, read_delivered, snapshot_of, write_errors
-from rpsync_assets.oms.import_log import ImportFile, close_log, failed_rows, open_log, reset_logs
+from rpsync_assets.oms.import_log import ImportFile, close_log, failed_rows, logs_of_earlier_days, open_log, reset_logs
 from rpsync_assets.oms.import_sql import Basis
 from rpsync_assets.oms.ledger import FIND_ITEMS, Posting, find_or_make_items, post, stored
 from rpsync_assets.resources.private import private_file
@@ -86,6 +86,11 @@ def import_reset(
 
     def apply(connection: Connection, log_id: str, first: int, last: int) -> None:
         lines, moment = {"first": first, "last": last}, stored(now)
+        connection.exec_driver_sql("DROP TABLE IF EXISTS temp.EARLIER_DAY")
+        connection.exec_driver_sql(import_sql.EARLIER_DAY)
+        earlier = [(log,) for log in logs_of_earlier_days(connection, RESET_CONFIG, name)]
+        if earlier:
+            connection.exec_driver_sql("INSERT INTO EARLIER_DAY VALUES (?)", earlier)
         find_or_make_items(connection, first, last, f"R{log_id}")
         judge = import_sql.JUDGE_RESET.format(difference=difference)
         connection.exec_driver_sql(judge, {**lines, "generation": generation})

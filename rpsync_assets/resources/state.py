@@ -253,8 +253,9 @@ class State:
         """Remember accepted reset rows.
 
         A row replaces one of an older snapshot, of an older generation of it, or of an earlier import of the same file:
-        a reset that is imported again (by a person at HotWax) has put back what its variance took out. A row that
-        replaces another owes a variance.
+        a reset that is imported again (by a person at HotWax) has put back what its variance took out. Generations
+        count within a day: of a count that a later day brought along as owed, the later import stands at the OMS. A row
+        that replaces another owes a variance.
 
         Args:
             store: the product store.
@@ -268,10 +269,14 @@ class State:
         statement = dialect.insert(_accepted)
         new = statement.excluded
         same_snapshot = new.snapshot_at == _accepted.c.snapshot_at
+        same_day = new.business_date == _accepted.c.business_date
+        same_moment = new.imported_at == _accepted.c.imported_at
         newer = or_(
             new.snapshot_at > _accepted.c.snapshot_at,
-            and_(same_snapshot, new.generation > _accepted.c.generation),
-            and_(same_snapshot, new.generation == _accepted.c.generation, new.log_id != _accepted.c.log_id),
+            and_(same_snapshot, same_day, new.generation > _accepted.c.generation),
+            and_(same_snapshot, same_day, new.generation == _accepted.c.generation, new.log_id != _accepted.c.log_id),
+            and_(same_snapshot, ~same_day, new.imported_at > _accepted.c.imported_at),
+            and_(same_snapshot, same_moment, new.business_date > _accepted.c.business_date),
         )
         changed = {column.name: new[column.name] for column in _accepted.c if not column.primary_key}
         statement = statement.on_conflict_do_update(

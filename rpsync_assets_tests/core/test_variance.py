@@ -199,10 +199,10 @@ def test_without_a_ledger_what_was_issued_until_the_import_is_taken_out(basis: s
     assert found["window_part"].to_list() == [window]
 
 
-def imported(generation: int, log: str, *products: str, at: datetime = T0) -> pl.DataFrame:
-    """Accepted rows of one import in New York."""
+def imported(generation: int, log: str, *products: str, at: datetime = T0, hours: int = 4) -> pl.DataFrame:
+    """Accepted rows of one import in New York, so many hours after the count of 05:30."""
     rows = accepted(*(("NY", product, "1111111") for product in products), at=at, generation=generation)
-    return rows.with_columns(log_id=pl.lit(log))
+    return rows.with_columns(log_id=pl.lit(log), imported_at=pl.lit(T0 + timedelta(hours=hours)))
 
 
 @pytest.mark.parametrize(
@@ -222,3 +222,12 @@ def test_an_import_is_news_unless_something_as_new_of_the_key_is_known(
     generation, log, at = known
     news = unseen(imported(2, "10", "A", "B"), imported(generation, log, "A", at=at))
     assert news["product_id"].to_list() == [*seen, "B"]
+
+
+@pytest.mark.parametrize(("hours", "seen"), [(28, ["A"]), (2, [])])
+def test_of_one_count_in_the_files_of_two_days_the_later_import_is_what_stands_there(
+    hours: int, seen: list[str]
+) -> None:
+    """Yesterday's second generation and today's first hold the same count of A: today's is no older for that."""
+    news = unseen(imported(1, "10", "A", hours=hours), imported(2, "9", "A"))
+    assert news["product_id"].to_list() == seen

@@ -131,6 +131,30 @@ def test_a_row_that_was_rejected_is_owed_by_its_older_good_count_only(example: T
     assert [row[:3] for row in owed(example, SECOND)] == [("NY", UPCA["A"], 10)]
 
 
+def test_a_day_whose_receipt_nobody_read_gets_its_variance_with_the_next(example: TinyWorld):
+    """Counted at 09:30, after the order was shipped; the run ended at the delivery, and the OMS took the file in."""
+    example.file([("101", UPCA["A"], 10)], "20260309T093000")
+    example.run(*UNTIL_DELIVERY, day=FIRST)
+    example.poll()
+    assert example.oms.on_hand()["A"] == (10, 10)
+    agrees(day(example, SECOND, [("102", UPCA["C"], 5)]))
+    assert owed(example, SECOND) == [("NY", UPCA["A"], 10, "reset_US_20260309T093000.csv", "not_accepted")]
+    assert example.oms.on_hand()["A"] == (8, 10)
+    ledger = example.oms.ledger()
+    agrees(example.run(day=SECOND))
+    assert example.run("reset_import", "unreported_shipments", "variance_file", day=FIRST).failures == {}
+    assert example.oms.ledger() == ledger
+
+
+def test_a_day_that_went_out_after_the_next_ones_rows_were_made_is_taken_once(example: TinyWorld):
+    example.file([("101", UPCA["A"], 10)], "20260309T093000")
+    example.run("raw_reset_file", "active_products", "filtered_reset", day=FIRST)
+    day(example, SECOND, [("102", UPCA["C"], 5)], "raw_reset_file", "active_products", "filtered_reset")
+    agrees(example.run(day=FIRST))
+    agrees(example.run(day=SECOND))
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (0, 5)}
+
+
 def test_an_empty_delta_with_owed_keys_is_a_day_with_rows(example: TinyWorld):
     day(example, FIRST, [("101", UPCA["A"], 10)], "raw_reset_file", "active_products", "filtered_reset")
     ran = day(example, SECOND, [])

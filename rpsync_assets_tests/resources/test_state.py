@@ -125,6 +125,20 @@ def test_a_row_is_accepted_only_over_older_counts(state: State, minutes: int, ge
     assert pending(state) == ([("A", 99, later, generation)] if wins else [("A", 10, T0, 1)])
 
 
+@pytest.mark.parametrize(("minutes", "wins"), [(60, True), (0, True), (-60, False)])
+def test_of_one_count_in_the_files_of_two_days_the_later_import_stands(
+    state: State, minutes: int, *, wins: bool
+) -> None:
+    """The next day brought it along as owed; yesterday's receipt is read before or after."""
+    state.accept("US", DAY, rows(generation=2))
+    state.settle("US", DAY, 2, taken_at=datetime.now(UTC))
+    again = rows(log_id="10007").with_columns(imported_at=pl.col("imported_at") + timedelta(minutes=minutes))
+    state.accept("US", DAY + timedelta(days=1), again)
+    assert pending(state, DAY + timedelta(days=1)) == ([("A", 10, T0, 1)] if wins else [])
+    state.accept("US", DAY, rows(generation=2))
+    assert pending(state) == []
+
+
 def test_a_settled_row_owes_nothing_until_newer_counts_come(state: State) -> None:
     state.accept("US", DAY, rows())
     state.settle("US", DAY, 1, taken_at=datetime.now(UTC))
