@@ -118,11 +118,9 @@ def _owed(
 def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:
     """The rows of an older file by today's lists, each with what became of it, and whether its own numbers hold it."""
     of = Slot(older["serves"], lists.slot.store)
-    went_out = [one for one in lists.state.deliveries(of.store, of.day, "reset") if one.delivered_at is not None]
-    # A newer file of the day may have brought good rows of this one along; that does not make this one good.
-    itself = any(one.snapshot_at == older["snapshot_at"] and one.taken_at >= older["landed_at"] for one in went_out)
-    delivered = any(one.snapshot_at >= older["snapshot_at"] for one in went_out)
-    let_go = itself or is_noted(RELEASED, older, of, lists.tables)
+    sent = [one for one in lists.state.deliveries(of.store, of.day, "reset") if one.delivered_at is not None]
+    delivered = any(one.snapshot_at >= older["snapshot_at"] for one in sent)
+    let_go = _went_out(older, of, lists.state) or is_noted(RELEASED, older, of, lists.tables)
     held = not let_go and (
         is_noted(HELD, older, of, lists.tables)
         or any(
@@ -231,14 +229,24 @@ def _earlier_rows(
 
 
 def _brought_along(raw: Mapping[str, Any], lists: Lists) -> pl.DataFrame:
-    """The owed rows that stand in this day's ``filtered_reset`` already, if it is of the same file."""
-    nothing = pl.DataFrame(schema={name: EARLIER_SCHEMA[name] for name in (*KEY, "snapshot_at")})
+    """The owed rows that stand in this day's ``filtered_reset`` already, if it is of the same file, as it is now."""
+    kinds = {**{name: EARLIER_SCHEMA[name] for name in (*KEY, "snapshot_at")}, "went_out": pl.Boolean}
     try:
         before = lists.tables.read("filtered_reset", lists.slot)
     except NotYetError:
-        return nothing
+        return pl.DataFrame(schema=kinds)
     if "owed" not in before.columns:
-        return nothing
+        return pl.DataFrame(schema=kinds)
     own = before.filter(~pl.col("owed"))
-    same = own.is_empty() or own["file_name"].unique().to_list() == [raw["file_name"]]
-    return before.filter(pl.col("owed")).select(*KEY, "snapshot_at") if same else nothing
+    if not own.is_empty() and own["file_name"].unique().to_list() != [raw["file_name"]]:
+        return pl.DataFrame(schema=kinds)
+    went_out = _went_out(raw, lists.slot, lists.state)
+    return before.filter("owed").select(*KEY, "snapshot_at", pl.lit(went_out).alias("went_out"))
+
+
+def _went_out(file: Mapping[str, Any], of: Slot, state: State) -> bool:
+    """Whether a file was delivered as its day's own; good rows of it that a newer one brought along do not count."""
+    return any(
+        one.delivered_at is not None and one.snapshot_at == file["snapshot_at"] and one.taken_at >= file["landed_at"]
+        for one in state.deliveries(of.store, of.day, "reset")
+    )

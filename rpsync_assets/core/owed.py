@@ -42,16 +42,19 @@ def owed_rows(
         kept: the day's rows: ``KEPT_SCHEMA``.
         earlier: ``EARLIER_SCHEMA``.
         accepted: the newest accepted count of each key, accepted for whatever day: ``facility_id``, ``product_id``,
-            ``snapshot_at``.
-        delivered: keys and ``snapshot_at`` of owed rows that this same day's file brought along before. They stay part
-            of it once they were accepted, or a second click would be another content.
+            ``snapshot_at``, ``quantity``. Another number as of the same moment is a correction, and owed.
+        delivered: keys and ``snapshot_at`` of owed rows that this same day's file brought along before, and
+            ``went_out``: whether it was delivered with them. They stay part of it once they were accepted, and what
+            went out stays whatever was counted since, or a second click would be another content.
 
     Returns:
         ``OWED_SCHEMA``, one row per key, sorted by facility and UPCA.
     """
     newest = earlier.sort("snapshot_at", "modified_at").unique(KEY, keep="last", maintain_order=True)
-    again = delivered.select(*KEY, delivered_at="snapshot_at")
-    taken = accepted.select(*KEY, accepted_at="snapshot_at")
+    again = delivered.select(*KEY, "went_out", delivered_at="snapshot_at")
+    taken = accepted.select(*KEY, accepted_at="snapshot_at", accepted_quantity="quantity")
+    brought = (pl.col("snapshot_at") == pl.col("delivered_at")).fill_null(value=False)
+    corrected = pl.col("quantity") != pl.col("accepted_quantity")
     return (
         newest.join(kept, on=KEY, how="anti")
         .join(taken, on=KEY, how="left")
@@ -59,7 +62,8 @@ def owed_rows(
         .filter(
             pl.col("accepted_at").is_null()
             | (pl.col("snapshot_at") > pl.col("accepted_at"))
-            | ((pl.col("snapshot_at") == pl.col("accepted_at")) & (pl.col("snapshot_at") == pl.col("delivered_at")))
+            | ((pl.col("snapshot_at") == pl.col("accepted_at")) & (corrected | brought))
+            | (brought & pl.col("went_out"))
         )
         .select(OWED_SCHEMA.keys())
         .sort("facility_id", "upca")

@@ -62,19 +62,24 @@ def earlier(*rows: tuple[str, int, datetime]) -> pl.DataFrame:
     return pl.DataFrame([row(*one, **about) for one in rows], schema=EARLIER_SCHEMA)
 
 
-def known(*rows: tuple[str, datetime]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [("NY", product, at) for product, at in rows],
-        orient="row",
-        schema={name: EARLIER_SCHEMA[name] for name in ("facility_id", "product_id", "snapshot_at")},
-    )
+KEY = {name: EARLIER_SCHEMA[name] for name in ("facility_id", "product_id", "snapshot_at")}
+
+
+def known(*rows: tuple[str, int, datetime]) -> pl.DataFrame:
+    found = [("NY", product, at, quantity) for product, quantity, at in rows]
+    return pl.DataFrame(found, orient="row", schema={**KEY, "quantity": pl.Int64})
+
+
+def along(*rows: tuple[str, datetime], went_out: bool = False) -> pl.DataFrame:
+    found = [("NY", product, at, went_out) for product, at in rows]
+    return pl.DataFrame(found, orient="row", schema={**KEY, "went_out": pl.Boolean})
 
 
 def test_a_count_is_owed_unless_one_as_new_was_accepted_or_comes_today() -> None:
     yesterday, before = T0 - timedelta(days=1), T0 - timedelta(days=2)
     older = earlier(("A", 1, before), ("A", 2, yesterday), ("B", 3, yesterday), ("C", 4, before), ("D", 5, yesterday))
     kept = pl.DataFrame([row("D", 9, T0)], schema=KEPT_SCHEMA)
-    owed = owed_rows(kept, older, known(("B", before), ("C", yesterday)), known())
+    owed = owed_rows(kept, older, known(("B", 3, before), ("C", 4, yesterday)), along())
     assert owed.select("product_id", "quantity").rows() == [("A", 2), ("B", 3)]
     together = with_owed(kept, owed, file_name="today.csv")
     assert together.schema == pl.Schema(FILTERED_SCHEMA)
@@ -88,9 +93,23 @@ def test_a_count_is_owed_unless_one_as_new_was_accepted_or_comes_today() -> None
 def test_what_this_day_brought_along_stays_part_of_it_once_it_is_accepted() -> None:
     """Or a second click would be another content, and another delivery."""
     nothing = pl.DataFrame(schema=KEPT_SCHEMA)
-    older, accepted = earlier(("A", 1, T0)), known(("A", T0))
-    assert owed_rows(nothing, older, accepted, known()).is_empty()
-    assert owed_rows(nothing, older, accepted, known(("A", T0))).height == 1
+    older, accepted = earlier(("A", 1, T0)), known(("A", 1, T0))
+    assert owed_rows(nothing, older, accepted, along()).is_empty()
+    assert owed_rows(nothing, older, accepted, along(("A", T0))).height == 1
+
+
+@pytest.mark.parametrize("went_out", [True, False])
+def test_once_it_went_out_it_stays_whatever_was_counted_since(*, went_out: bool) -> None:
+    """A look at an old day is no other content; what never went out is outdated by then."""
+    nothing, since = pl.DataFrame(schema=KEPT_SCHEMA), known(("A", 7, T0 + timedelta(days=1)))
+    owed = owed_rows(nothing, earlier(("A", 1, T0)), since, along(("A", T0), went_out=went_out))
+    assert owed.height == went_out
+
+
+def test_another_number_as_of_the_same_moment_is_a_correction() -> None:
+    """Retail Pro mended an older day's file after a newer day's went out."""
+    owed = owed_rows(pl.DataFrame(schema=KEPT_SCHEMA), earlier(("A", 12, T0)), known(("A", 10, T0)), along())
+    assert owed["quantity"].to_list() == [12]
 
 
 def listed(*products: tuple[str, int]) -> pl.DataFrame:

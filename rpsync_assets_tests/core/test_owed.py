@@ -35,10 +35,11 @@ def earlier_row(product: str, quantity: int, at: int, why: str = "day_not_delive
     return {**kept_row(product, quantity, at), **more}
 
 
-def keys_at(rows: dict[str, int]) -> pl.DataFrame:
-    found = [{"facility_id": "NY", "product_id": product, "snapshot_at": moment(at)} for product, at in rows.items()]
+def keys_at(rows: dict[str, int], *, went_out: bool = False) -> pl.DataFrame:
+    """Keys and moments, each with its number, and whether the day went out with them."""
+    found = [("NY", product, moment(at), at, went_out) for product, at in rows.items()]
     kinds = {"facility_id": pl.String, "product_id": pl.String, "snapshot_at": pl.Datetime("us", "UTC")}
-    return pl.DataFrame(found, schema=kinds)
+    return pl.DataFrame(found, schema={**kinds, "quantity": pl.Int64, "went_out": pl.Boolean}, orient="row")
 
 
 times = st.integers(0, 20)
@@ -50,15 +51,16 @@ products = st.sampled_from(KEYS)
     earlier=st.lists(st.tuples(products, times), unique=True),
     accepted=st.dictionaries(products, times),
     along=st.dictionaries(products, times),
+    went_out=st.booleans(),
 )
 def test_a_key_is_owed_by_its_newest_older_count_if_nothing_newer_is_there(
-    today: list[str], earlier: list[tuple[str, int]], accepted: dict[str, int], along: dict[str, int]
+    today: list[str], earlier: list[tuple[str, int]], accepted: dict[str, int], along: dict[str, int], *, went_out: bool
 ):
     owed = owed_rows(
         pl.DataFrame([kept_row(product, 1, 30) for product in today], schema=KEPT_SCHEMA),
         pl.DataFrame([earlier_row(product, at, at) for product, at in earlier], schema=EARLIER_SCHEMA),
         keys_at(accepted),
-        keys_at(along),
+        keys_at(along, went_out=went_out),
     )
     assert owed.schema == OWED_SCHEMA
     expected = {}
@@ -67,7 +69,7 @@ def test_a_key_is_owed_by_its_newest_older_count_if_nothing_newer_is_there(
         if newest is None or product in today:
             continue
         taken = accepted.get(product, -1)
-        if newest > taken or newest == taken == along.get(product):
+        if newest > taken or (newest == along.get(product) and (newest == taken or went_out)):
             expected[product] = newest
     assert dict(owed.select("product_id", "quantity").iter_rows()) == expected
 

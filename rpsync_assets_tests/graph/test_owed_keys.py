@@ -1,5 +1,6 @@
 """What a delta of today does not hold and the OMS still lacks goes along, as of its own moment, exactly once."""
 
+import os
 from datetime import date, datetime
 
 import pytest
@@ -11,7 +12,8 @@ from rpsync_assets_tests.graph.tiny_oms import NEW_YORK, UPCA
 from rpsync_assets_tests.graph.tiny_world import DAY, Ran, Rows, TinyWorld
 
 FIRST, SECOND, THIRD = date(2026, 3, 9), DAY, date(2026, 3, 11)
-AT = {FIRST: "20260309T070000", SECOND: "20260310T070000", THIRD: "20260311T070000"}
+FOURTH = date(2026, 3, 12)
+AT = {one: f"{one:%Y%m%d}T070000" for one in (FIRST, SECOND, THIRD, FOURTH)}
 
 
 def day(world: TinyWorld, of: date, rows: Rows, *only: str) -> Ran:
@@ -66,6 +68,33 @@ def test_a_second_click_is_the_same_generation_with_the_same_owed_keys(example: 
     agrees(ran)
     assert ran.metadata["filtered_reset_parts"]["outcome"] == "delivered before: not sent again"
     assert (example.sent, example.oms.ledger(), owed(example, SECOND)) == before
+
+
+def test_a_look_at_an_old_day_finds_what_went_out_whatever_was_counted_since(example: TinyWorld):
+    day(example, FIRST, [("101", UPCA["A"], 10)], "raw_reset_file", "active_products", "filtered_reset")
+    agrees(day(example, SECOND, [("102", UPCA["C"], 5)]))
+    agrees(day(example, THIRD, [("101", UPCA["A"], 9)]))
+    before = (example.sent, example.oms.ledger())
+    ran = example.run(*UNTIL_DELIVERY, day=SECOND)
+    assert ran.failures == {}
+    assert ran.metadata["filtered_reset_parts"]["outcome"] == "delivered before: not sent again"
+    assert example.table("filtered_reset", SECOND)["upca"].to_list() == [UPCA["C"], UPCA["A"]]
+    assert (example.sent, example.oms.ledger()) == before
+
+
+def test_an_old_days_file_that_was_corrected_goes_with_the_next(example: TinyWorld):
+    """The same name, another count, after a newer day went out: by itself it comes too late."""
+    agrees(day(example, FIRST, [("101", UPCA["A"], 10)]))
+    agrees(day(example, SECOND, [("102", UPCA["C"], 5)]))
+    path = example.file([("101", UPCA["A"], 12)], AT[FIRST])
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime + 60))
+    assert "newer counts are in place" in example.run(day=FIRST).failure
+    agrees(day(example, THIRD, [("102", UPCA["C"], 4)]))
+    assert owed(example, THIRD) == [("NY", UPCA["A"], 12, "reset_US_20260309T070000.csv", "not_accepted")]
+    # Counted at 07:00 of the 9th, before the order's two went out.
+    assert example.oms.on_hand()["A"] == (10, 10)
+    agrees(day(example, FOURTH, [("102", UPCA["C"], 3)]))
+    assert owed(example, FOURTH) == []
 
 
 def test_what_was_taken_is_not_owed_again(example: TinyWorld, counts: Rows):
