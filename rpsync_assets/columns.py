@@ -172,9 +172,12 @@ TABLES: dict[str, Table] = {
             "file_name",
             quantity=(WHOLE, "F: pieces that Retail Pro counted"),
             serves=(DAY, "the business date of the file that the count comes from"),
-            why=(TEXT, "day_not_delivered, not_accepted or late_listing"),
+            why=(
+                TEXT,
+                "day_not_delivered, not_accepted, late_listing, or day_held: it waits until its day is released",
+            ),
         ),
-        sentence="Counts of earlier files that the OMS never took and that go out with this day's rows.",
+        sentence="Counts of earlier files that the OMS never took: they go with this day's rows, but for held ones.",
         beside="filtered_reset",
     ),
     "rejected_reset_rows": Table(
@@ -200,15 +203,6 @@ TABLES: dict[str, Table] = {
         sentence="Where the rows of Retail Pro's file went, to the row.",
         beside="filtered_reset",
     ),
-    "released_days": Table(
-        _columns(
-            released_because=(TEXT, "why somebody was sure that a held day may go on"),
-            released_at=(MOMENT, "when it was released"),
-            run_id=(TEXT, "the run, as Dagster knows it"),
-        ),
-        sentence="Held days that a person has released, and why.",
-        beside="filtered_reset_parts",
-    ),
     "filtered_reset_parts": Table(
         _columns(
             "generation",
@@ -222,6 +216,27 @@ TABLES: dict[str, Table] = {
             digest=(TEXT, "checksum of all parts: what makes a generation"),
             delivered_at=(MOMENT, "when the file lay under its final name on the server"),
         ),
+    ),
+    "released_days": Table(
+        _columns(
+            "file_name",
+            sha256=(TEXT, "the checksum of the file's bytes: other content under its name is not released"),
+            released_because=(TEXT, "why the person who released it was sure"),
+            released_at=(MOMENT, "when that was"),
+            run_id=(TEXT, "the run with that configuration"),
+        ),
+        sentence="Held files that a person released, and why.",
+        beside="filtered_reset_parts",
+    ),
+    "held_files": Table(
+        _columns(
+            "file_name",
+            sha256=(TEXT, "the checksum of the file's bytes"),
+            held_at=(MOMENT, "when delivery was refused"),
+            found=(TEXT, "what the guards found"),
+        ),
+        sentence="Files that the guards hold: none of their rows goes with a later day until a person released them.",
+        beside="filtered_reset_parts",
     ),
     "reset_import": Table(
         _columns(

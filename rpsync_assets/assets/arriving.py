@@ -9,7 +9,7 @@ keeps its bytes under ``<name>.<first digits of its checksum>``.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, kind_of, understood
+from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, counted_at, kind_of, understood
 from rpsync_assets.core.errors import BadFileError, BusyError, NotYetError
 from rpsync_assets.core.header import Header
 from rpsync_assets.core.lines import ASK_AGAIN
@@ -81,6 +81,11 @@ def landed_files(tables: Tables, slot: Slot, days: int = CHAIN_DAYS) -> pl.DataF
     return pl.concat(found) if found else pl.DataFrame(schema={**SCHEMA, "serves": pl.Date})
 
 
+def by_moment(landed: pl.DataFrame) -> pl.DataFrame:
+    """Of what was sent again under its name, as of the same moment, only what came last."""
+    return landed.unique(["file_name", "snapshot_at"], keep="last", maintain_order=True)
+
+
 @dataclass
 class Taken:
     """The day's file, and what came of the others."""
@@ -115,15 +120,7 @@ class Intake:
         landed = landed_files(self.tables, slot)
         with self.sftp.session() as session:
             listed = {file.name: file for file in session.list(self.sftp.incoming)}
-            kept = landed.filter(~pl.col("file_name").is_in(list(listed)))
-            candidates = understood(
-                [*((file.name, file.modified_at) for file in listed.values() if not is_marker(store, file.name)),
-                 *kept.unique("file_name", keep="last").select("file_name", "modified_at").iter_rows()],
-                store=slot.store,
-                pattern=store.file_pattern,
-                zone=store.zone,
-                export_minutes=store.export_minutes,
-            )  # fmt: skip
+            candidates = self._candidates(listed, landed)
             choice = choose(candidates, store=slot.store, day=slot.day, folder=self.sftp.incoming, listed=len(listed))
             begun = min(landed["serves"].to_list(), default=slot.day)
             older = [
@@ -133,7 +130,8 @@ class Intake:
                 if candidate.meaning.business_date >= begun
             ]
             unknown = [one for one in (*older, choice.chosen) if self._known(one, listed, landed) is None]
-            moving = self._not_whole(session, [listed[one.name] for one in unknown if one.name in listed], listed)
+            there = [file for one in unknown if (file := _on_server(one, listed))]
+            moving = self._not_whole(session, there, listed)
         taken = Taken({}, fetched=choice.chosen in unknown, others=[other.name for other in choice.others])
         for candidate in unknown:
             if candidate is not choice.chosen:
@@ -145,14 +143,31 @@ class Intake:
             taken.row = self._known(choice.chosen, listed, landed) or {}
         return taken
 
+    def _candidates(self, listed: Mapping[str, RemoteFile], landed: pl.DataFrame) -> list[Candidate]:
+        """The server's files, and kept ones that it has no longer; one name may serve every day, by the file's time."""
+        kept = by_moment(landed).select("file_name", "modified_at")
+        there = self._understood((file.name, file.modified_at) for file in listed.values())
+        served = {(one.name, one.meaning.snapshot_at) for one in there}
+        gone = [one for one in self._understood(kept.iter_rows()) if (one.name, one.meaning.snapshot_at) not in served]
+        return sorted([*there, *gone], key=lambda candidate: candidate.age)
+
+    def _understood(self, files: Iterable[tuple[str, datetime]]) -> list[Candidate]:
+        store = self.store
+        return understood(
+            [(name, modified_at) for name, modified_at in files if not is_marker(store, name)],
+            store=self.slot.store,
+            pattern=store.file_pattern,
+            zone=store.zone,
+            export_minutes=store.export_minutes,
+        )
+
     def _known(
         self, candidate: Candidate, listed: Mapping[str, RemoteFile], landed: pl.DataFrame
     ) -> dict[str, Any] | None:
         """What an earlier run wrote down of the very same file, if its bytes still lie here."""
-        rows = landed.filter(pl.col("file_name") == candidate.name)
-        there = listed.get(candidate.name)
-        if there is not None:
-            rows = rows.filter(pl.col("bytes") == there.size, pl.col("modified_at") == there.modified_at)
+        rows = landed.filter(pl.col("file_name") == candidate.name, pl.col("modified_at") == candidate.modified_at)
+        if (there := _on_server(candidate, listed)) is not None:
+            rows = rows.filter(pl.col("bytes") == there.size)
         if rows.is_empty():
             return None
         row = rows.row(-1, named=True)
@@ -192,7 +207,7 @@ class Intake:
         self, candidate: Candidate, listed: Mapping[str, RemoteFile], moving: Mapping[str, str]
     ) -> dict[str, Any]:
         """Fetch one file and write it down."""
-        file = listed.get(candidate.name)
+        file = _on_server(candidate, listed)
         if file is None:
             raise NotYetError(
                 f"The kept bytes of {candidate.name} are gone from the landing folder, and the server has none",
@@ -246,22 +261,30 @@ class Intake:
 
     def _write_down(self, row: dict[str, Any], of: Slot, path: str, aside: Path | None) -> None:
         """Add a file to the list of its business date; its counts are as old as the first file with its content."""
-        before = landed_files(self.tables, of).filter(
-            ~((pl.col("landed_path") == path) & (pl.col("sha256") == row["sha256"]))
-        )
-        twins = before.filter(
-            (pl.col("sha256") == row["sha256"]) & (pl.col("file_name") != row["file_name"]) & (pl.col("rows") > 0)
-        ).sort("snapshot_at")
+        known = landed_files(self.tables, of)
+        alike, today = (pl.col("sha256") == row["sha256"]) & (pl.col("rows") > 0), pl.col("serves") == of.day
+        twins = known.filter(alike & ~(today & (pl.col("file_name") == row["file_name"]))).sort("snapshot_at")
         if twins.height:
-            first = twins.row(0, named=True)
-            row["same_content_as"], row["same_content_day"] = first["file_name"], first["serves"]
-            if first["serves"] == of.day:
-                row["snapshot_at"] = min(row["snapshot_at"], first["snapshot_at"])
+            row["same_content_as"], row["same_content_day"] = twins.select("file_name", "serves").row(0)
+        earlier = known.filter(today & (pl.col("snapshot_at") <= row["snapshot_at"])).sort("snapshot_at")
+        row["snapshot_at"] = counted_at(
+            row["snapshot_at"], row["rows"], earlier.select("snapshot_at", alike=alike).rows()
+        )
+        itself = (pl.col("landed_path") == path) & (pl.col("sha256") == row["sha256"])
+        # The same bytes once more lie here since they came first.
+        row["landed_at"] = min([row["landed_at"], *known.filter(itself)["landed_at"]])
+        before = known.filter(~itself)
         of_day = before.filter(pl.col("serves") == of.day).drop("serves")
         if aside is not None:
             moved = pl.when(pl.col("landed_path") == path).then(pl.lit(str(aside))).otherwise("landed_path")
             of_day = of_day.with_columns(landed_path=moved)
         self.tables.write(LANDED, str(of.key), pl.concat([of_day, pl.DataFrame([row], schema=SCHEMA)]))
+
+
+def _on_server(candidate: Candidate, listed: Mapping[str, RemoteFile]) -> RemoteFile | None:
+    """The candidate as it lies on the server; another file under its name is another day's, or newer."""
+    file = listed.get(candidate.name)
+    return file if file is not None and file.modified_at == candidate.modified_at else None
 
 
 def marker_of(store: StoreSettings, name: str) -> str:
@@ -270,5 +293,7 @@ def marker_of(store: StoreSettings, name: str) -> str:
 
 
 def is_marker(store: StoreSettings, name: str) -> bool:
-    """Whether a file is such a marker, and no file of counts."""
-    return bool(store.done_marker) and name.endswith(store.done_marker.rpartition("}")[2])
+    """Whether a file is such a marker, and no file of counts: ``done_{name}`` and ``{name}.done`` both are."""
+    before, _, rest = store.done_marker.partition("{")
+    after = rest.rpartition("}")[2]
+    return bool(before or after) and name.startswith(before) and name.endswith(after)

@@ -4,16 +4,16 @@ Belongs here: gathering older rows and what became of them. Does not: which of t
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from rpsync_assets.assets.arriving import landed_files
+from rpsync_assets.assets.arriving import by_moment, landed_files
 from rpsync_assets.assets.reset_numbers import number_verdicts
-from rpsync_assets.core.arrival import chain, understood
+from rpsync_assets.core.arrival import before, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, OWED_SCHEMA, owed_rows
@@ -34,7 +34,11 @@ OWED = "owed_keys"
 """A table beside ``filtered_reset``: the owed rows, with the file each comes from and why it is owed."""
 
 RELEASED = "released_days"
-"""A table beside ``filtered_reset_parts``: who released a held day, and why."""
+"""A table beside ``filtered_reset_parts``: who released a held day, for which of its files, and why."""
+
+HELD = "held_files"
+"""A table beside ``filtered_reset_parts``: by content, whether the guards hold a file of the day, and what they found.
+A file that was held once is not let go by what moves at the OMS since: a person releases it, or its day passes."""
 
 
 def filter_landed(
@@ -82,14 +86,17 @@ def owed_today(kept: pl.DataFrame, raw: Mapping[str, Any], lists: Lists) -> tupl
     """
     read: list[tuple[pl.DataFrame, bool]] = []
     unreadable: list[str] = []
-    for older in _chain(raw, lists):
+    for older in reversed(_before(raw, lists)):
         try:
             outcome = filter_landed(older, lists.store, lists.active, lists.facilities)
         except (BadFileError, NotYetError) as error:
             _log.warning("what %s may still owe is not known: %s", older["file_name"], error)
             unreadable.append(older["file_name"])
-        else:
-            read.append(_read_again(older, outcome, lists))
+            continue
+        rows, held = _read_again(older, outcome, lists)
+        read.append((rows, held))
+        if older["file_kind"] == "full" and not held:
+            break  # It counted everything. One that is held did not: what came before it still matters.
     return _owed(kept, read, _brought_along(raw, lists), lists), unreadable
 
 
@@ -111,44 +118,73 @@ def _owed(
 def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:
     """The rows of an older file by today's lists, each with what became of it, and whether its own numbers hold it."""
     of = Slot(older["serves"], lists.slot.store)
-    delivered = any(
-        delivery.delivered_at is not None and delivery.snapshot_at >= older["snapshot_at"]
-        for delivery in lists.state.deliveries(of.store, of.day, "reset")
-    )
-    held = not (delivered or _released(of, lists.tables)) and any(
-        not verdict.passed
-        for verdict in (
-            raw_is_new(older, day=of.day),
-            *number_verdicts(
-                older,
-                outcome.kept,
-                outcome.accounting,
-                outcome.rejected,
-                slot=of,
-                listed=lists.active["product_id"],
-                limits=lists.store.guards.limits,
-                oms=lists.oms,
-                state=lists.state,
-                tables=lists.tables,
-            ),
+    went_out = [one for one in lists.state.deliveries(of.store, of.day, "reset") if one.delivered_at is not None]
+    # A newer file of the day may have brought good rows of this one along; that does not make this one good.
+    itself = any(one.snapshot_at == older["snapshot_at"] and one.taken_at >= older["landed_at"] for one in went_out)
+    delivered = any(one.snapshot_at >= older["snapshot_at"] for one in went_out)
+    let_go = itself or is_noted(RELEASED, older, of, lists.tables)
+    held = not let_go and (
+        is_noted(HELD, older, of, lists.tables)
+        or any(
+            not verdict.passed
+            for verdict in (
+                raw_is_new(older, day=of.day),
+                *number_verdicts(
+                    older,
+                    outcome.kept,
+                    outcome.accounting,
+                    outcome.rejected,
+                    slot=of,
+                    listed=lists.active["product_id"],
+                    limits=lists.store.guards.limits,
+                    oms=lists.oms,
+                    state=lists.state,
+                    tables=lists.tables,
+                ),
+            )
         )
     )
     return _earlier_rows(older, outcome.kept, of, lists.tables, delivered=delivered), held
 
 
-def _released(of: Slot, tables: Tables) -> bool:
+def note(table: str, files: Sequence[Mapping[str, Any]], of: Slot, tables: Tables, **told: object) -> None:
+    """Write down by content what is to be known of a day's files; what was written of others stays."""
+    rows = pl.DataFrame([{"file_name": one["file_name"], "sha256": one["sha256"], **told} for one in files])
+    tables.write(table, str(of.key), pl.concat([_noted(table, of, tables), rows], how="diagonal_relaxed"))
+
+
+def forget(table: str, file: Mapping[str, Any], of: Slot, tables: Tables) -> None:
+    """What was written of a file is true no more."""
+    if is_noted(table, file, of, tables):
+        tables.write(table, str(of.key), _noted(table, of, tables).filter(pl.col("sha256") != file["sha256"]))
+
+
+def is_noted(table: str, file: Mapping[str, Any], of: Slot, tables: Tables) -> bool:
+    """Whether something is written of a file, by its content."""
+    return file["sha256"] in _noted(table, of, tables)["sha256"].to_list()
+
+
+def _noted(table: str, of: Slot, tables: Tables) -> pl.DataFrame:
+    nothing = pl.DataFrame(schema={"file_name": pl.String, "sha256": pl.String})
     try:
-        return tables.read(RELEASED, of).height > 0
+        return pl.concat([nothing, tables.read(table, of)], how="diagonal_relaxed")
     except NotYetError:
-        return False
+        return nothing
 
 
-def _chain(raw: Mapping[str, Any], lists: Lists) -> list[dict[str, Any]]:
-    """The landed files before the day's own whose counts may still be the newest: of each name, what came last."""
+def held_of_day(slot: Slot, tables: Tables) -> list[dict[str, Any]]:
+    """The landed files of a day, not its own one, whose rows wait because their numbers hold them."""
+    waiting = tables.read(OWED, slot).filter(pl.col("why") == "day_held", pl.col("serves") == slot.day)
+    landed = by_moment(landed_files(tables, slot, days=0))
+    return landed.join(waiting, on=["file_name", "snapshot_at"], how="semi").to_dicts()
+
+
+def _before(raw: Mapping[str, Any], lists: Lists) -> list[dict[str, Any]]:
+    """The landed files before the day's own, oldest first: of each name and moment, what came last."""
     slot, store = lists.slot, lists.store
     # A count of the future was refused on its day; its moment is not to be believed later either.
     landed = landed_files(lists.tables, slot).filter(pl.col("snapshot_at") <= pl.col("landed_at") + CLOCKS_APART)
-    landed = landed.unique("file_name", keep="last", maintain_order=True)
+    landed = by_moment(landed)
     candidates = understood(
         list(landed.select("file_name", "modified_at").iter_rows()),
         store=slot.store,
@@ -156,11 +192,13 @@ def _chain(raw: Mapping[str, Any], lists: Lists) -> list[dict[str, Any]]:
         zone=store.zone,
         export_minutes=store.export_minutes,
     )
-    chosen = next((candidate for candidate in candidates if candidate.name == raw["file_name"]), None)
+    rows = {(row["file_name"], row["modified_at"]): row for row in landed.iter_rows(named=True)}
+    of = [(rows[one.name, one.modified_at], one) for one in candidates]
+    its_own = (raw["file_name"], raw["snapshot_at"])
+    chosen = next((one for row, one in of if (row["file_name"], row["snapshot_at"]) == its_own), None)
     if chosen is None:
         return []
-    rows = {row["file_name"]: row for row in landed.iter_rows(named=True)}
-    return [rows[candidate.name] for candidate in chain(candidates, chosen, store.file_kind)]
+    return [rows[one.name, one.modified_at] for one in before(candidates, chosen, store.file_kind)]
 
 
 def _earlier_rows(

@@ -17,7 +17,17 @@ from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.initial import require_initial
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
-from rpsync_assets.assets.owed import OWED, RELEASED, Lists, filter_landed, owed_today
+from rpsync_assets.assets.owed import (
+    HELD,
+    OWED,
+    RELEASED,
+    Lists,
+    filter_landed,
+    forget,
+    held_of_day,
+    note,
+    owed_today,
+)
 from rpsync_assets.assets.rejected import REJECTED, keep_rejected
 from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
 from rpsync_assets.assets.reset_numbers import number_verdicts
@@ -133,6 +143,7 @@ def filtered_reset(
             **counted("owed", {why: owed.filter(pl.col("why") == why).height for why in WHY}),
             **({} if oms.ledger or owed.is_empty() else {"owed keys": "not delivered: [oms] ledger is off"}),
             "older files that cannot be read": ", ".join(unreadable) or "none",
+            "older files that are held": _held(owed),
             "decimal mark": outcome.decimal_mark or "not told by the file",
             "products listed since the list was made": active.height - active_products.height,
             "store codes of two facilities": ", ".join(shared_codes) or "none",
@@ -174,8 +185,9 @@ def filtered_reset_parts(
     contents = [to_csv(part) for part in parts]
     digest = content_digest(contents)
     generation = state.generation_of(slot.store, slot.day, digest)
-    went_out = state.deliveries(slot.store, slot.day, "reset", generation)
-    sent_before = bool(went_out) and all(delivery.delivered_at is not None for delivery in went_out)
+    courier = Courier(sftp, state, outbox, oms, context)
+    delivered = courier.went_out(slot, "reset")
+    sent_before = any(delivery.generation == generation for delivery in delivered)
     raw = tables.read("raw_reset_file", slot).row(0, named=True)
     verdicts = [
         reset_guards.raw_is_new(raw, day=slot.day),
@@ -195,9 +207,17 @@ def filtered_reset_parts(
         ),
         guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
     ]
-    if config.release and any(verdict.releasable and not verdict.passed for verdict in verdicts):
-        _record_release(context, tables, slot, config.release)
-    # What went out once is not held back by a second click: nothing is sent again.
+    refused = [verdict for verdict in verdicts if not verdict.passed]
+    if config.release:
+        # Written before anything is sent: also where the day comes too late, its rows may go with a later one.
+        its = [raw] if any(one.releasable for one in refused) else held_of_day(slot, tables)
+        released = {"released_because": config.release, "released_at": datetime.now(UTC), "run_id": context.run.run_id}
+        if its:
+            note(RELEASED, its, slot, tables, **released)
+    forget(HELD, raw, slot, tables)
+    if refused and not (config.release or sent_before):
+        note(HELD, [raw], slot, tables, held_at=datetime.now(UTC), found="; ".join(one.found for one in refused))
+    # What went out once, be it one part of several, is not held back by a second click.
     checks = require(verdicts, release=config.release or ("it was delivered before" if sent_before else ""))
     parcels = [
         Parcel(
@@ -216,7 +236,6 @@ def filtered_reset_parts(
         folder=sftp.reset_inventory,
         parcels=parcels,
     )
-    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
     told_of_initial: dict[str, str] = {}
 
     def before_sending(session: SftpSession) -> None:
@@ -230,7 +249,7 @@ def filtered_reset_parts(
         refuse_again(slot, delivered, now=datetime.now(UTC), zone=zone, replay=config.replay)
         _refuse_overtaking(shipment, state, oms, sftp, session)
 
-    sent = Courier(sftp, state, outbox, oms, context).deliver(shipment, before_sending=before_sending)
+    sent = courier.deliver(shipment, before_sending=before_sending)
     table = pl.DataFrame(
         [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
     )
@@ -251,10 +270,11 @@ def filtered_reset_parts(
     )
 
 
-def _record_release(context: dg.AssetExecutionContext, tables: Tables, slot: Slot, why: str) -> None:
-    """Written before anything is sent: also where the day itself comes too late, its rows may go with a later one."""
-    row = {"released_because": [why], "released_at": [datetime.now(UTC)], "run_id": [context.run.run_id]}
-    tables.write(RELEASED, str(slot.key), pl.DataFrame(row))
+def _held(owed: pl.DataFrame) -> str:
+    """Whose rows wait, and how a person lets them go."""
+    files = owed.filter(pl.col("why") == "day_held").select("file_name", "serves").unique().sort("serves", "file_name")
+    named = ", ".join(f"{name} of {day}" for name, day in files.iter_rows())
+    return f"{named}: {reset_guards.RELEASE_HELD}" if named else "none"
 
 
 def fit_to_deliver(kept: pl.DataFrame, accounting: Accounting) -> list[guards.Verdict]:

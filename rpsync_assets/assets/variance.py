@@ -4,18 +4,20 @@ Belongs here: unreported_shipments and variance_file. Does not: the arithmetic (
 (``resources/oms_sql``), exactly-once (``assets/delivery``).
 """
 
+import io
 from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
-from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
+from rpsync_assets.assets.delivery import LOOK_BACK, Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import described, recorded_snapshot
 from rpsync_assets.assets.receipts import receipts, refuse_unseen_imports
 from rpsync_assets.assets.replay import ReplayConfig, refuse_again
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
+from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import content_digest, variance_name
 from rpsync_assets.core.parts import LOCATION
 from rpsync_assets.core.variance import RESET_ROW, VARIANCE_SCHEMA, Told, to_csv, variance_due
@@ -114,6 +116,7 @@ def variance_file(
         with oms.read() as reader:
             found = receipts(oms, reader, state, slot, "reset")
             refuse_unseen_imports(found, reset_import["log_id"].unique().to_list(), slot)
+            _refuse_unread_variance(due, slot, oms, reader, state, outbox)
             window = oms.window(reader, slot.store, due, told)
             owed = of_owed_keys(reader, unreported_shipments, due, slot.store, told)
         tables.write(OWED_SHIPMENTS, str(slot.key), owed)
@@ -174,6 +177,31 @@ def variance_file(
             "outcome": sent.outcome if table.height else "nothing to take back: no file was sent",
         },
     )
+
+
+def _refuse_unread_variance(
+    due: pl.DataFrame, slot: Slot, oms: Oms, reader: OmsReader, state: State, outbox: Outbox
+) -> None:
+    """What an unread variance takes from a key is not off the OMS's count yet: a second one would take it again.
+
+    An owed key has two, where the queue of the OMS runs so late that its first reset was not imported when the next
+    day's brought it along.
+
+    Raises:
+        NotYetError: there is one.
+    """
+    for delivery in state.deliveries_since(slot.store, slot.day - LOOK_BACK):
+        if delivery.kind != "variance" or delivery.delivered_at is None:
+            continue
+        content = outbox.read(delivery.business_date, delivery.product_store, delivery.file_name)
+        sent = pl.read_csv(io.BytesIO(content), infer_schema=False)
+        both = due.join(sent, left_on=["facility_id", "upca"], right_on=["facilityId", "idValue"], how="semi").height
+        if both and oms.is_on_its_way(reader, delivery):
+            raise NotYetError(
+                f"The OMS has not read {delivery.file_name} yet, which takes units of {both} of the same keys",
+                f"Wait for the OMS's import, or materialize variance_import of {delivery.business_date}|{slot.store};"
+                " then rerun",
+            )
 
 
 def of_owed_keys(

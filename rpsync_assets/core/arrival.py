@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import FileKind, ResetName, read_reset_name
+from rpsync_assets.core.reset_guards import FEW
 
 CHAIN_DAYS = 14
 """So far back deltas form a chain: what a held day or a failed row left behind is delivered for two weeks."""
@@ -97,11 +98,8 @@ def kind_of(candidate: Candidate, usual: FileKind) -> FileKind:
     return candidate.meaning.kind or usual
 
 
-def chain(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -> list[Candidate]:
-    """The older files whose counts may still be the newest ones of a key, oldest first.
-
-    Deltas form a chain that begins at the newest full file: that one counted everything, so nothing before it matters.
-    After a full file there is no chain at all.
+def before(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -> list[Candidate]:
+    """The older files of the last days, oldest first; after a full file none, for that one counted everything.
 
     Args:
         candidates: as ``understood`` gives them.
@@ -111,10 +109,36 @@ def chain(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -
     if kind_of(chosen, usual) == "full":
         return []
     first_day = chosen.meaning.business_date - timedelta(days=CHAIN_DAYS)
-    older = [
+    return [
         candidate
         for candidate in candidates
         if candidate.age < chosen.age and candidate.meaning.business_date >= first_day
     ]
+
+
+def chain(candidates: Sequence[Candidate], chosen: Candidate, usual: FileKind) -> list[Candidate]:
+    """The older files whose counts may still be the newest ones of a key, oldest first.
+
+    Deltas form a chain that begins at the newest full file: that one counted everything, so nothing before it matters.
+    """
+    older = before(candidates, chosen, usual)
     full = [place for place, candidate in enumerate(older) if kind_of(candidate, usual) == "full"]
     return older[full[-1] :] if full else older
+
+
+def counted_at(snapshot_at: datetime, rows: int, earlier: Sequence[tuple[datetime, bool]]) -> datetime:
+    """When a file was counted: content that was sent before is as old as it was then, whatever it is called now.
+
+    A handful of rows may have gone back to what it was, though, after other counts came in between.
+
+    Args:
+        snapshot_at: what the file's name or time says.
+        rows: of the file.
+        earlier: the day's files counted before, oldest first: when, and whether they have the same content.
+    """
+    alike = [moment for moment, is_alike in earlier if is_alike]
+    if not alike:
+        return snapshot_at
+    if rows < FEW:
+        return alike[-1] if earlier[-1][1] else snapshot_at
+    return alike[0]

@@ -25,6 +25,9 @@ GOOD_DAYS = 7
 """A file is held against the median of up to seven delivered days of its kind, once there are three."""
 
 RELEASE = 'materialize filtered_reset_parts with the config {"release": "why you are sure"}'
+RELEASE_HELD = (
+    'materialize filtered_reset_parts of that day with the config {"release": "why you are sure"}, then this day again'
+)
 
 ROWS_SHARE: Mapping[FileKind, tuple[float, float]] = {"full": (0.9, 1.5), "delta": (0.05, 20.0)}
 """A full file only grows, as products are created; a delta is a quiet Sunday or the day after a stocktake."""

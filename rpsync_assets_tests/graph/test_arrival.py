@@ -60,6 +60,14 @@ def test_the_same_content_under_a_new_name_keeps_the_moment_of_its_first_counts(
     assert example.oms.on_hand()["A"] == (7, 10)
 
 
+def test_a_count_that_went_back_to_what_it_was_is_a_count(example: TinyWorld):
+    """Sold at 07:20 and brought back at 07:50: the file of 08:00 says what the file of 07:00 said."""
+    for moment, units in (("070000", 10), ("073000", 9), ("080000", 10)):
+        example.file([("102", UPCA["A"], units)], f"20260310T{moment}")
+        ran = example.run()
+        assert (ran.failures, ran.red, example.oms.on_hand()["A"]) == ({}, [], (8, units))
+
+
 def test_yesterdays_content_under_todays_name_is_held_until_somebody_is_sure(example: TinyWorld):
     rows = [*MANY, ("102", UPCA["C"], 5)]
     example.file(rows, "20260309T070000")
@@ -123,11 +131,17 @@ def test_a_full_file_after_the_delta_makes_the_delta_history(example: TinyWorld,
     assert landed(example) == [("full_US_20260310T060000.csv", 7)]
 
 
-def test_a_store_with_markers_waits_for_the_marker_and_not_for_time(example: TinyWorld, counts: Rows):
-    example.store["done_marker"] = "{stem}.done"
+@pytest.mark.parametrize(
+    ("template", "marker"),
+    [("{stem}.done", "reset_US_20260310T070000.done"), ("done_{name}", "done_reset_US_20260310T070000.csv")],
+)
+def test_a_store_with_markers_waits_for_the_marker_and_not_for_time(
+    example: TinyWorld, counts: Rows, template: str, marker: str
+):
+    example.store["done_marker"] = template
     example.file(counts)
-    assert "reset_US_20260310T070000.done is not there" in example.run().failure
-    (example.incoming / "reset_US_20260310T070000.done").write_bytes(b"")
+    assert f"{marker} is not there" in example.run().failure
+    (example.incoming / marker).write_bytes(b"")
     assert example.run().failures == {}
 
 

@@ -32,7 +32,10 @@ DUCKDB_TYPES = {
 
 @pytest.fixture
 def played(example: TinyWorld, counts: Rows) -> TinyWorld:
-    """A whole day, a delta, a dry run, and a day that is held: every table that there is."""
+    """An empty file, held and released, a whole day, a delta, a dry run, a day without a file: every table there is."""
+    example.file([], "20260310T060000")
+    assert "0 of 0 raw rows are left" in example.run().failure
+    assert example.run(release="the shops were closed").failures == {}
     example.file(counts)
     assert example.run().failures == {}
     assert example.run(job="shopify_deltas", partition="US").failures == {}

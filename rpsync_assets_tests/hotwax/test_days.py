@@ -239,6 +239,23 @@ def test_no_newer_reset_goes_out_while_hotwax_has_not_read_the_variance_before_i
     assert day.deliver(TOMORROW).failures == {}
 
 
+def test_a_queue_that_runs_a_day_late_does_not_take_an_owed_keys_units_twice(day: HotWaxDay) -> None:
+    """Yesterday's reset was not imported when today's brought its keys along: each import owes a variance."""
+    day.file(COUNTS)
+    day.deliver()
+    day.file([("102", UPCA["C"], 5)], "20260311T070000")
+    assert day.deliver(TOMORROW).failures == {}
+    assert day.table("owed_keys", TOMORROW)["why"].unique().to_list() == ["not_accepted"]
+    day.hotwax_imports("2026-03-11 09:00")
+    assert day.take_back().failures == {}
+    told = day.take_back(TOMORROW).failure
+    assert "has not read variance_US_20260310_g1.csv yet, which takes units of 2 of the same keys" in told
+    day.hotwax_imports("2026-03-11 10:00")
+    assert day.take_back(TOMORROW).failures == {}
+    assert agreed(day.confirm(TOMORROW))
+    assert day.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+
+
 def test_yesterdays_variance_after_todays_reset_takes_only_what_today_has_not_counted(day: HotWaxDay) -> None:
     """Nobody made yesterday's variance; today's file holds A only. A is today's affair, B is still yesterday's."""
     day.file(COUNTS)
