@@ -317,6 +317,7 @@ def test_paths_and_methods_that_are_not_there_are_refused_alike(
         (f"Bearer {PAIR}", "wrong_token", 'Bearer realm="rpsync", error="invalid_token"'),
         ("Bearer caf\xe9", "wrong_token", 'Bearer realm="rpsync", error="invalid_token"'),
     ],
+    ids=["nothing", "no token", "blanks", "basic", "nobody's", "one letter more", "the pair", "no ASCII"],
 )
 def test_without_a_token_of_ours_nothing_is_read_and_nothing_said(
     till: TestClient, sent: str, code: str, challenge: str
