@@ -13,6 +13,7 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import LOOK_BACK, Courier, Parcel, Shipment
 from rpsync_assets.assets.metadata import described, recorded_snapshot
+from rpsync_assets.assets.owed import HELD, is_noted
 from rpsync_assets.assets.receipts import receipts, refuse_unseen_imports
 from rpsync_assets.assets.replay import ReplayConfig, refuse_again
 from rpsync_assets.assets.verdicts import require
@@ -96,7 +97,12 @@ def variance_file(
     the receipt says so.
     """
     slot = Slot.of(context)
-    snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
+    raw = tables.read("raw_reset_file", slot).row(0, named=True)
+    snapshot_at, of_one_snapshot = raw["snapshot_at"], ["unreported_shipments", "filtered_reset", "reset_import"]
+    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
+    if delivered and is_noted(HELD, raw, slot, tables):
+        # A newer file of the day that is held is no reset: what went out before it stands, and owes its variance.
+        snapshot_at, of_one_snapshot = delivered[-1].snapshot_at, ["reset_import"]
     courier = Courier(sftp, state, outbox, oms, context)
     went_out = courier.went_out(slot, "variance")
     for earlier in went_out:
@@ -129,10 +135,7 @@ def variance_file(
             guards.variance_reset_same_day(
                 partition=f"{slot.store} {slot.day}",
                 expected=snapshot_at,
-                found={
-                    name: recorded_snapshot(context, name)
-                    for name in ("unreported_shipments", "filtered_reset", "reset_import")
-                },
+                found={name: recorded_snapshot(context, name) for name in of_one_snapshot},
             ),
         ]
     )

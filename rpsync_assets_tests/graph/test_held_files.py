@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from rpsync_assets_tests.graph.recorders import DyingState
+from rpsync_assets_tests.graph.test_guards_bite_alone import UNTIL_IMPORT
 from rpsync_assets_tests.graph.test_guards_with_numbers import MANY, WHY, day, many, products, upca
 from rpsync_assets_tests.graph.tiny_world import DAY, Ran, Rows, TinyWorld
 
@@ -132,3 +133,19 @@ def test_a_released_day_whose_run_died_after_the_upload_goes_on_without_a_second
     state.engine.dispose()
     assert (ran.failures, many.oms.on_hand()["P0"]) == ({}, (0,))
     assert len(many.folder("reset-inventory")) == 1
+
+
+def test_a_held_second_file_does_not_keep_the_first_ones_variance(many: TinyWorld):
+    """The first was imported with two pairs too many; the second is broken, and may never be released."""
+    many.oms.order("1001", "2026-03-09 08:30", {"P0": ("NY", 2)})
+    many.oms.ship("1001", "P0", "NY", 2, "2026-03-09 09:00")
+    many.file([("101", upca(0), 5)], "20260310T060000")
+    assert many.run(*UNTIL_IMPORT).failures == {}
+    assert many.oms.on_hand()["P0"] == (5,)
+    many.file(HALF_BROKEN)
+    refused(many.run(), "rejected_share")
+    ran = many.run("reset_import", "unreported_shipments", "variance_file", "variance_import")
+    assert (ran.failures, ran.red, many.oms.on_hand()["P0"]) == ({}, [], (3,))
+    many.file([("101", upca(0), 4)], "20260310T080000")
+    ran = many.run()
+    assert (ran.failures, many.oms.on_hand()["P0"]) == ({}, (2,))

@@ -103,7 +103,7 @@ FAULTS = (
     Fault(
         "a reset that is imported again owes no variance",
         _STATE,
-        "            and_(same_snapshot, new.generation == _accepted.c.generation, new.log_id != _accepted.c.log_id),\n",
+        "            and_(same_snapshot, same_day, new.generation == _accepted.c.generation, new.log_id != _accepted.c.log_id),\n",
         "",
     ),
     # The reset -------------------------------------------------------------------------------------------------------
