@@ -179,12 +179,18 @@ class Intake:
         self, session: SftpSession, files: Sequence[RemoteFile], listed: Mapping[str, RemoteFile]
     ) -> dict[str, str]:
         """Files that are not whole yet, and how that shows: no marker beside them, or size and time that move."""
+        found: dict[str, str] = {}
         if self.store.done_marker:
             markers = {file.name: marker_of(self.store, file.name) for file in files}
-            return {name: f"{marker} is not there" for name, marker in markers.items() if marker not in listed}
+            found = {name: f"{marker} is not there" for name, marker in markers.items() if marker not in listed}
+            # A marker that is older than its file may be of what was sent under that name before.
+            files = [
+                file
+                for file in files
+                if file.name not in found and listed[markers[file.name]].modified_at < file.modified_at
+            ]
         if files:
             time.sleep(self.sftp.settle_seconds)
-        found: dict[str, str] = {}
         for file in files:
             now = session.look(file.path)
             if now is None or (now.size, now.modified_at) != (file.size, file.modified_at):

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import threading
 from datetime import date
 
 import pytest
@@ -143,6 +144,35 @@ def test_a_store_with_markers_waits_for_the_marker_and_not_for_time(
     assert f"{marker} is not there" in example.run().failure
     (example.incoming / marker).write_bytes(b"")
     assert example.run().failures == {}
+
+
+def test_a_marker_of_what_was_sent_before_does_not_make_a_file_whole(example: TinyWorld, counts: Rows):
+    """The corrected file is on its way under the same name, and the first one's marker lies there still."""
+    example.store["done_marker"] = "{name}.done"
+    path = example.file(counts)
+    marker = example.incoming / f"{path.name}.done"
+    marker.write_bytes(b"")
+    assert example.run().failures == {}
+    os.utime(marker, (path.stat().st_atime, path.stat().st_mtime - 60))
+    example.file(counts[:2])
+    stop = threading.Event()
+
+    def write_on() -> None:
+        while not stop.wait(0.05):
+            with path.open("ab") as handle:
+                handle.write(f"102,{UPCA['B']},ALU,Shoe,10\n".encode())
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    try:
+        refused = example.run(settings=example.settings(settle_seconds=0.5))
+    finally:
+        stop.set()
+        writer.join()
+    assert "is still being written" in refused.failure
+    assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+    marker.touch()
+    assert example.run("raw_reset_file").failures == {}
 
 
 def test_an_older_delta_that_comes_late_joins_the_next_reset(example: TinyWorld, counts: Rows):
