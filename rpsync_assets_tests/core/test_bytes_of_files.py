@@ -1,11 +1,14 @@
 """The bytes of a file as they were sent become UTF-8, whatever the sending machine is fond of; what is cut is told."""
 
+import codecs
 import gzip
 
 import pytest
 
+from rpsync_assets.core import encoding
 from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
 from rpsync_assets.core.errors import BadFileError
+from rpsync_assets.core.lines import records
 
 TEXT = "store_code,upc,qty\n101,012345678905,3\nZürich,4006381333931,5\n" * 40
 
@@ -89,3 +92,22 @@ def test_a_file_whose_last_bytes_are_half_a_character_is_cp1252() -> None:
 def test_a_landed_file_that_changed_is_told() -> None:
     with pytest.raises(BadFileError, match="not utf-16-le text any more"):
         list(unpacked([b"abc"], Packing("none", "utf-16-le")))
+
+
+def test_a_bomb_is_given_up_before_it_fills_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "MOST_UNPACKED_BYTES", 10_000)
+    with pytest.raises(BadFileError, match="holds more than 10000 bytes"):
+        read(gzip.compress(b"0" * 100_000))
+
+
+def test_the_handler_of_mixed_files_is_for_reading_alone() -> None:
+    read(b"caf\xe9;1\n" + "caf\u00e9;2\n".encode(), "auto")
+    encoding._decoder("mixed")
+    handler = codecs.lookup_error(encoding._ELSE_CP1252)
+    with pytest.raises(UnicodeEncodeError):
+        handler(UnicodeEncodeError("ascii", "\u00e9", 0, 1, "no ASCII"))
+
+
+@pytest.mark.parametrize("block", [b"a\nb", b"a\nb\n"])
+def test_lines_are_the_same_with_and_without_a_last_line_end(block: bytes) -> None:
+    assert records(block) == [b"a", b"b"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core.arrival import chain, choose, understood
+from rpsync_assets.core.arrival import chain, choose, counted_at, understood
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import (
     DEFAULT_FILE_PATTERN,
@@ -18,7 +18,9 @@ from rpsync_assets.core.names import (
     content_digest,
     read_delivered_name,
     read_reset_name,
+    read_undo_name,
     reset_part_name,
+    undo_name,
     variance_name,
 )
 
@@ -238,3 +240,36 @@ def test_after_a_full_file_there_is_no_chain() -> None:
 def test_a_chain_reaches_back_two_weeks() -> None:
     names = [f"delta_US_202602{day:02d}T010000.csv" for day in range(20, 29)]
     assert chained(*names, "delta_US_20260310T010000.csv") == names[4:]
+
+
+# Undo files -----------------------------------------------------------------------------------------------------------
+def test_an_undo_file_is_known_by_its_name() -> None:
+    assert read_undo_name(undo_name("US", DAY)) == DeliveredName("undo", "US", DAY, 0)
+    assert read_undo_name("undo_US_20260310-Error.csv") == DeliveredName("undo", "US", DAY, 0)
+
+
+@pytest.mark.parametrize("name", ["undo_US_20261399.csv", "variance_US_20260310_g1.csv", "undo_20260310.csv"])
+def test_other_names_are_no_undo_files(name: str) -> None:
+    assert read_undo_name(name) is None
+
+
+# When a file was counted ----------------------------------------------------------------------------------------------
+ONE, TWO, THREE = (datetime(2026, 3, 10, hour, tzinfo=UTC) for hour in (5, 6, 7))
+
+
+@pytest.mark.parametrize(
+    ("rows", "earlier", "counted"),
+    [
+        (100, [], THREE),
+        (100, [(ONE, False), (TWO, False)], THREE),
+        (100, [(ONE, True), (TWO, False)], ONE),  # the same export again, whatever came in between
+        (100, [(ONE, True), (TWO, True)], ONE),
+        (3, [(ONE, True)], ONE),
+        (3, [(ONE, True), (TWO, True)], TWO),
+        (3, [(ONE, True), (TWO, False)], THREE),  # a count may well have gone back to what it was
+    ],
+)
+def test_content_that_was_sent_before_is_as_old_as_it_was_then(
+    rows: int, earlier: list[tuple[datetime, bool]], counted: datetime
+) -> None:
+    assert counted_at(THREE, rows, earlier) == counted
