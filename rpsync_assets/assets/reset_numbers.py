@@ -62,16 +62,19 @@ def number_verdicts(
         stocked = reader.counts(slot.store).filter((pl.col("quantity_on_hand") > 0) & of_listed)
         facilities = reader.facilities(slot.store)["facility_id"]
     falling = filtered.filter(pl.col("quantity") <= 0).join(stocked, on=KEY, how="semi").height
+    good_days = _good_days(slot, kind, state, tables)
     known = missing = 0
-    if kind == "full":
+    if kind == "full" and good_days:
+        # What the last good full file lacked is not missed again: a shop that was closed is released once.
+        since = pl.col("snapshot_at") >= good_days[0]["snapshot_at"]
         there = pl.col("facility_id").is_in(facilities.implode())
-        counted = state.newest_accepted(slot.store).filter(of_listed & there)
+        counted = state.newest_accepted(slot.store).filter(of_listed & there & since)
         known, missing = counted.height, counted.join(filtered, on=KEY, how="anti").height
     return [
         reset_guards.rows_like_other_days(
             raw["rows"],
             kind=kind,
-            good_days=_good_days(slot, kind, state, tables),
+            good_days=[day["rows"] for day in good_days],
             limits=limits,
             file_name=raw["file_name"],
         ),
@@ -81,10 +84,10 @@ def number_verdicts(
     ]
 
 
-def _good_days(slot: Slot, kind: FileKind, state: State, tables: Tables) -> list[int]:
-    """Rows of the files of the last days before this one that were delivered, newest first."""
+def _good_days(slot: Slot, kind: FileKind, state: State, tables: Tables) -> list[dict[str, Any]]:
+    """The rows of ``raw_reset_file`` of the last days before this one that were delivered, newest first."""
     delivered = state.delivered_days(slot.store, since=slot.day - timedelta(days=HISTORY_DAYS), before=slot.day)
-    found: list[int] = []
+    found: list[dict[str, Any]] = []
     for day in sorted(delivered, reverse=True):
         if len(found) == reset_guards.GOOD_DAYS:
             break
@@ -93,7 +96,7 @@ def _good_days(slot: Slot, kind: FileKind, state: State, tables: Tables) -> list
         except NotYetError:
             continue
         if raw["file_kind"] == kind:
-            found.append(raw["rows"])
+            found.append(raw)
     return found
 
 

@@ -67,13 +67,16 @@ def read_block(block: Block, header: Header, first_line: int) -> pl.DataFrame:
     # Of two kinds of line ends, or a mark that polars swallows, the bytes could make up for others that are missing.
     crlf = data.count(b"\r\n") if b"\r" in data else 0
     line_end = 2 if crlf else 1
-    values = sum(frame.select(pl.all().str.len_bytes().sum()).row(0))
+    *lengths, shortest_last = frame.select(
+        pl.all().str.len_bytes().sum(), shortest_last=pl.col(names[-1]).str.len_bytes().min()
+    ).row(0)
+    values = sum(lengths)
     adds_up = (
         len(data) == values + frame.height * (len(names) - 1 + line_end) + block.quotes
         and crlf in {0, frame.height}
         and not data.startswith(codecs.BOM_UTF8)
     )
-    if not adds_up or bool((frame[names[-1]] == "").any()):
+    if not adds_up or shortest_last == 0:
         damage = _damage(data, header, first_line, rows=frame.height)
         if damage is not None:
             raise damage

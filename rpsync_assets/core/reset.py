@@ -84,7 +84,7 @@ class Rules:
     check_digit: Literal["warn", "reject"] = "warn"
 
 
-def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series) -> pl.Series:
+def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series, *, plus_signs: bool = True) -> pl.Series:
     """Which rows surely are of products that are not active: a readable UPC that is not on the list.
 
     The fast path over millions of rows: no text is trimmed or copied, but of those whose UPC is not plain digits.
@@ -93,12 +93,15 @@ def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series) -> pl.Series:
     Args:
         rows: as ``core.reader.read_block`` gives them.
         active_gtins: Int64 keys of the active products.
+        plus_signs: whether a plus may stand anywhere in these rows; a number with one is no UPC.
 
     Returns:
         Boolean, one per row, no nulls.
     """
     number = rows["upc"].cast(pl.Int64, strict=False)
-    readable = number.is_between(gtin.SMALLEST, gtin.LARGEST) & ~rows["upc"].str.starts_with("+")
+    readable = number.is_between(gtin.SMALLEST, gtin.LARGEST)
+    if plus_signs:
+        readable &= ~rows["upc"].str.starts_with("+")
     surely = (readable & ~number.is_in(active_gtins.implode())).fill_null(value=False)
     unclear = number.is_null()
     if unclear.any():

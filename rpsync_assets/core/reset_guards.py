@@ -180,7 +180,7 @@ def missing_share(missing: int, *, known: int, limits: Limits) -> Verdict:
 
     Args:
         missing: known keys that this full file does not give a usable count of; 0 for a delta.
-        known: active keys that had an accepted count before.
+        known: active keys that the last good full file counted.
         limits: of the store.
     """
     share = missing / known if known else 0.0

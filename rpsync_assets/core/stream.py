@@ -105,7 +105,7 @@ def filter_blocks(
 def _sift(block: Block, header: Header, active_gtins: pl.Series) -> _Sifted:
     """Parse a block and keep what is not plainly inactive; line numbers are those of a file that begins with it."""
     frame = read_block(block, header, first_line=header.lines + 1)
-    dropped = plainly_inactive(frame, active_gtins)
+    dropped = plainly_inactive(frame, active_gtins, plus_signs=b"+" in block.data)
     rest = frame.filter(~dropped)
     # A filtered frame still holds on to the whole block's text; through a stream of bytes it becomes its own.
     copied = rest.write_ipc_stream(None)

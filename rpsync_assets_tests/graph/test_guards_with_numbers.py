@@ -100,6 +100,16 @@ def test_a_full_file_without_a_part_of_the_range_is_held(many: TinyWorld):
     assert many.run().failures == {}
 
 
+def test_a_part_of_the_range_that_a_person_let_go_is_not_missed_again(many: TinyWorld):
+    """A shop that was closed, and is still linked in the OMS: one release, not one each morning."""
+    many.store["file_kind"] = "full"
+    many.store["guards"] = {"min_rows_share": 0.0}
+    day(many, 2, products())
+    assert day(many, 1, products(numbers=range(15))).red != []
+    assert day(many, 1, products(numbers=range(15)), release="closed for good").failures == {}
+    assert day(many, 0, products(numbers=range(15), quantity=4)).failures == {}
+
+
 def test_a_product_that_is_no_longer_sold_online_is_not_missed(many: TinyWorld):
     many.store["file_kind"] = "full"
     day(many, 1, products())
