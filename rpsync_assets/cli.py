@@ -85,10 +85,9 @@ def demo(
     if json_path is not None and not json_path.resolve().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {json_path.resolve().parent} to write {json_path.name} into")
     screen = Screen(Console(highlight=False))
-    screen.listen()
     chosen = choose(stores)
     folder = _data_dir(data_dir, size, seed)
-    with running(folder, size_named(size), seed, chosen, _date(day)) as environment:
+    with screen.listening(), running(folder, size_named(size), seed, chosen, _date(day)) as environment:
         summary = run_day(environment, [store.store_id for store in chosen], screen.on_step)
         screen.show(summary, environment)
         if json_path is not None:

@@ -5,7 +5,8 @@ Belongs here: the screen. Does not: numbers (they come from ``demo``).
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,13 +23,19 @@ class Screen:
         self._console = console
         self._started: dict[tuple[str, str], float] = {}
 
-    def listen(self) -> None:
-        """Show what our own code logs: downloads, filters, deliveries, imports."""
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Show what our own code logs meanwhile: downloads, filters, deliveries, imports."""
         handler = _Lines(self._console)
         handler.setLevel(logging.INFO)
         ours = logging.getLogger("rpsync_assets")
         ours.addHandler(handler)
         ours.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            # A handler that is left keeps our modules alive past the end, and DuckDB complains of that on the screen.
+            ours.removeHandler(handler)
 
     def on_step(self, store: str, step: str, state: str) -> None:
         """A step started, was done, or failed."""

@@ -138,6 +138,7 @@ class Command(NamedTuple):
     summary: dict
     code: int
     said: str
+    complained: str
 
 
 def _demo(data: Path, path: Path) -> subprocess.CompletedProcess[str]:
@@ -157,12 +158,14 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
     """``rpsync demo`` as a person types it."""
     folder = tmp_path_factory.mktemp("command")
     done = _demo(folder / "data", folder / "day.json")
-    return Command(folder / "data", json.loads((folder / "day.json").read_text()), done.returncode, done.stdout)
+    summary = json.loads((folder / "day.json").read_text())
+    return Command(folder / "data", summary, done.returncode, done.stdout, done.stderr)
 
 
 def test_the_command_ends_well_and_writes_assets_checks_and_receipts(command: Command):
     assert (command.code, command.summary["held"]) == (0, True)
     assert "everything held" in command.said
+    assert command.complained == ""
     assert set(command.summary["stores"]) == {"US", "AU"}
     for store in command.summary["stores"].values():
         assert store["business_date"] == "2026-03-10"
