@@ -51,7 +51,8 @@ def read_reset_name(
             (``full`` or ``delta``, any case) says what the file holds, where a store gets both.
         store: the product store's id.
         zone: the store's time zone.
-        modified_at: the server's modification time, used less ``export_minutes`` when the name has no snapshot.
+        modified_at: the server's modification time, used less ``export_minutes`` when the name has no snapshot; and
+            it tells which one is meant of an hour that the night of the clock change has twice.
         export_minutes: how long the store's export takes from counting to the finished file.
     """
     match = re.fullmatch(pattern.replace("{store}", re.escape(store)), name)
@@ -65,7 +66,9 @@ def read_reset_name(
             local = datetime.strptime(written, SNAPSHOT_FORMAT).replace(tzinfo=zone)
         except ValueError:  # 20260231T000000 looks like a moment and is none: not a name of ours
             return None
-        snapshot_at = local.astimezone(UTC)
+        first, again = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        # The hour that clocks repeat: an export takes less than it, so the later reading is meant if it can be.
+        snapshot_at = again if first < again <= modified_at else first
     kind = (match.groupdict().get("kind") or "").casefold()
     return ResetName(
         snapshot_at,

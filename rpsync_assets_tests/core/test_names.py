@@ -1,10 +1,10 @@
 """What a file name says, how we spell ours, and which file is the day's."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rpsync_assets.core.arrival import chain, choose, counted_at, understood
@@ -41,6 +41,25 @@ def read(
     return read_reset_name(
         name, pattern=pattern, store=store, zone=zone, modified_at=MODIFIED, export_minutes=export_minutes
     )
+
+
+@given(seconds=st.integers(0, 48 * 3600), took=st.timedeltas(timedelta(), timedelta(minutes=59)))
+@example(seconds=5 * 3600 + 900, took=timedelta(minutes=10))  # 01:15, before the clocks go back
+@example(seconds=6 * 3600 + 900, took=timedelta(minutes=10))  # 01:15 once more
+def test_the_hour_that_comes_twice_is_told_apart_by_when_the_file_was_written(seconds: int, took: timedelta):
+    moment = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    name = f"reset_US_{moment.astimezone(NEW_YORK):%Y%m%dT%H%M%S}.csv"
+    found = read_reset_name(
+        name, pattern=DEFAULT_FILE_PATTERN, store="US", zone=NEW_YORK, modified_at=moment + took, export_minutes=0
+    )
+    assert found is not None
+    assert found.snapshot_at == moment
+
+
+def test_the_hour_that_does_not_exist_is_the_one_after_it():
+    found = read("reset_US_20260308T023000.csv")
+    assert found is not None
+    assert found.snapshot_at == datetime(2026, 3, 8, 7, 30, tzinfo=UTC)
 
 
 # Business dates -------------------------------------------------------------------------------------------------------
