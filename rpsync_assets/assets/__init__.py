@@ -14,7 +14,8 @@ from rpsync_assets.assets.blueprint import Blueprint
 from rpsync_assets.assets.hotwax import active_products, online_atp, pos_sales, reset_import, variance_import
 from rpsync_assets.assets.preview import reset_preview
 from rpsync_assets.assets.report import daily_sync_report
-from rpsync_assets.assets.reset import filtered_reset, filtered_reset_parts
+from rpsync_assets.assets.reset import filtered_reset
+from rpsync_assets.assets.reset_parts import filtered_reset_parts
 from rpsync_assets.assets.retail_pro import raw_reset_file
 from rpsync_assets.assets.shopify import shopify_delta, shopify_feed, shopify_full_reset
 from rpsync_assets.assets.variance import unreported_shipments, variance_file

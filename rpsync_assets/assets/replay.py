@@ -1,7 +1,7 @@
 """Deliveries of the past never go out again by accident.
 
 Belongs here: when a day is closed, and a person's word for opening it. Does not: the order of deliveries
-(``assets/reset``), exactly-once (``assets/delivery``).
+(``assets/reset_parts``), exactly-once (``assets/delivery``).
 """
 
 from collections.abc import Sequence

@@ -1,66 +1,40 @@
-"""The reset: filter the raw file to the active products, split it, deliver it.
+"""The reset's rows: the raw file, filtered to the active products.
 
-Belongs here: filtered_reset and filtered_reset_parts. Does not: the judgement of a row (``core/reset``), the mechanics
-of exactly-once (``assets/delivery``).
+Belongs here: filtered_reset, its accounting and the guards on its rows. Does not: the judgement of a row
+(``core/reset``), delivery (``assets/reset_parts``).
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
 
 from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
-from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
-from rpsync_assets.assets.initial import require_initial
-from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
+from rpsync_assets.assets.metadata import counted, described
 from rpsync_assets.assets.owed import (
-    HELD,
     OWED,
-    RELEASED,
     Lists,
     filter_landed,
-    forget,
-    held_of_day,
-    note,
     owed_today,
 )
-from rpsync_assets.assets.rejected import REJECTED, keep_rejected
-from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
+from rpsync_assets.assets.rejected import keep_rejected
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards, reset_guards
 from rpsync_assets.core.active import compile_active, with_newly_listed
-from rpsync_assets.core.errors import HeldError, NotYetError
-from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
 from rpsync_assets.core.owed import WHY, with_owed
-from rpsync_assets.core.parts import split, to_csv
 from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
 from rpsync_assets.partitions import Slot, today_in
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
-from rpsync_assets.resources.sftp import Sftp, SftpSession
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
 
 _log = logging.getLogger(__name__)
 
-PARTS_SCHEMA = {
-    "part": pl.Int64,
-    "parts": pl.Int64,
-    "generation": pl.Int64,
-    "file_name": pl.String,
-    "remote_path": pl.String,
-    "rows": pl.Int64,
-    "bytes": pl.Int64,
-    "digest": pl.String,
-    "snapshot_at": pl.Datetime("us", "UTC"),
-    "delivered_at": pl.Datetime("us", "UTC"),
-}
 FILTER_CHECKS = {
     "rows_accounted_for": "Every row of the raw file is kept, inactive, or rejected for a reason: to the row.",
     "filtered_row_count": "Rows are left to deliver; a day without any is held until a person releases it.",
@@ -151,125 +125,6 @@ def filtered_reset(
     )
 
 
-@asset(
-    group="reset",
-    kinds={"sftp", "csv"},
-    checks={
-        **FILTER_CHECKS,
-        "raw_is_new": "The file is not an earlier day's once more.",
-        "part_row_counts": "Parts hold every row once, are balanced, and never above 200,000 records.",
-    },
-)
-def filtered_reset_parts(
-    context: dg.AssetExecutionContext,
-    filtered_reset: pl.DataFrame,
-    config: DeliveryConfig,
-    settings: dg.ResourceParam[Settings],
-    oms: dg.ResourceParam[Oms],
-    sftp: dg.ResourceParam[Sftp],
-    state: dg.ResourceParam[State],
-    outbox: dg.ResourceParam[Outbox],
-    tables: dg.ResourceParam[Tables],
-) -> dg.MaterializeResult[pl.DataFrame]:
-    """The delivered CSV part(s) for the OMS to reset its inventory, at most 200,000 records each, balanced.
-
-    Delivered exactly once per content: the same rows again are the same generation and are not sent a second time. A
-    day without rows is held until a person releases it.
-    """
-    slot = Slot.of(context)
-    snapshot_at = recorded_snapshot(context, "filtered_reset")
-    lines, stored = read_accounting(tables.read(ACCOUNTING, slot))
-    # What is kept is what is delivered now, whatever an earlier run said it had stored.
-    accounting = replace(stored, kept=filtered_reset.filter(~pl.col("owed")).height)
-    parts = split(filtered_reset)
-    contents = [to_csv(part) for part in parts]
-    digest = content_digest(contents)
-    generation = state.generation_of(slot.store, slot.day, digest)
-    courier = Courier(sftp, state, outbox, oms, context)
-    delivered = courier.went_out(slot, "reset")
-    sent_before = any(delivery.generation == generation for delivery in delivered)
-    raw = tables.read("raw_reset_file", slot).row(0, named=True)
-    verdicts = [
-        reset_guards.raw_is_new(raw, day=slot.day),
-        guards.rows_accounted_for(accounting, lines=lines),
-        *fit_to_deliver(filtered_reset, accounting),
-        *number_verdicts(
-            raw,
-            filtered_reset,
-            accounting,
-            tables.read(REJECTED, slot),
-            slot=slot,
-            listed=tables.read("active_products", slot)["product_id"],
-            limits=settings.store(slot.store).guards.limits,
-            oms=oms,
-            state=state,
-            tables=tables,
-        ),
-        guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
-    ]
-    refused = [verdict for verdict in verdicts if not verdict.passed]
-    if config.release:
-        # Written before anything is sent: also where the day comes too late, its rows may go with a later one.
-        its = [raw] if any(one.releasable for one in refused) else held_of_day(slot, tables)
-        released = {"released_because": config.release, "released_at": datetime.now(UTC), "run_id": context.run.run_id}
-        if its:
-            note(RELEASED, its, slot, tables, **released)
-    forget(HELD, raw, slot, tables)
-    if refused and not (config.release or sent_before):
-        note(HELD, [raw], slot, tables, held_at=datetime.now(UTC), found="; ".join(one.found for one in refused))
-    # What went out once, be it one part of several, is not held back by a second click.
-    checks = require(verdicts, release=config.release or ("it was delivered before" if sent_before else ""))
-    parcels = [
-        Parcel(
-            name=reset_part_name(slot.store, slot.day, generation, number, len(parts)),
-            content=content,
-            rows=part.height,
-        )
-        for number, (part, content) in enumerate(zip(parts, contents, strict=True), start=1)
-    ]
-    shipment = Shipment(
-        slot=slot,
-        kind="reset",
-        generation=generation,
-        digest=digest,
-        snapshot_at=snapshot_at,
-        folder=sftp.reset_inventory,
-        parcels=parcels,
-    )
-    told_of_initial: dict[str, str] = {}
-
-    def before_sending(session: SftpSession) -> None:
-        zone = settings.store(slot.store).zone
-        if config.initial_load:
-            history = state.deliveries_since(slot.store, date.min), state.accepted_since(slot.store, date.min).height
-            listed = tables.read("active_products", slot)
-            told_of_initial.update(
-                require_initial(slot, raw, history, filtered=filtered_reset, active=listed, release=config.release)
-            )
-        refuse_again(slot, delivered, now=datetime.now(UTC), zone=zone, replay=config.replay)
-        _refuse_overtaking(shipment, state, oms, sftp, session)
-
-    sent = courier.deliver(shipment, before_sending=before_sending)
-    table = pl.DataFrame(
-        [{name: getattr(delivery, name) for name in PARTS_SCHEMA} for delivery in sent.deliveries], schema=PARTS_SCHEMA
-    )
-    return dg.MaterializeResult(
-        value=table,
-        check_results=checks,
-        metadata={
-            **described(table, snapshot_at=snapshot_at),
-            "dagster/row_count": filtered_reset.height,
-            "bytes": int(table["bytes"].sum()),
-            "generation": generation,
-            "parts": table.height,
-            "outcome": sent.outcome,
-            **({"released because": config.release} if config.release else {}),
-            **({"replayed because": config.replay} if config.replay else {}),
-            **told_of_initial,
-        },
-    )
-
-
 def _held(owed: pl.DataFrame) -> str:
     """Whose rows wait, and how a person lets them go."""
     files = owed.filter(pl.col("why") == "day_held").select("file_name", "serves").unique().sort("serves", "file_name")
@@ -300,40 +155,6 @@ def read_accounting(table: pl.DataFrame) -> tuple[int, Accounting]:
     rejected = {reason: counts.get(f"rejected: {reason}", 0) for reason in REASONS}
     read = counts["kept"] + counts["inactive"] + sum(rejected.values())
     return counts["lines"], Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
-
-
-def _refuse_overtaking(shipment: Shipment, state: State, oms: Oms, sftp: Sftp, session: SftpSession) -> None:
-    """A reset must not go out before an older variance was read, or after a newer reset (design.md section 5)."""
-    slot = shipment.slot
-    unread = [
-        name
-        for file in session.list(sftp.inventory_variance)
-        if (name := read_delivered_name(file.name)) and (name.kind, name.store) == ("variance", slot.store)
-    ]
-    if unread:
-        raise NotYetError(
-            f"The OMS has not read the variance of {unread[0].business_date} yet; a newer reset would swallow it",
-            f"Materialize variance_import of {unread[0].business_date}|{slot.store}, or wait for the OMS's import; then"
-            " rerun",
-        )
-    variance = state.newest_variance(slot.store)
-    if variance is not None:
-        with oms.read() as reader:
-            queued = oms.is_on_its_way(reader, variance)
-        if queued:
-            raise NotYetError(
-                f"The OMS has taken {variance.file_name} and not finished it; a newer reset would swallow it",
-                "Wait for the OMS's import queue; then rerun",
-            )
-    newest = state.newest_reset(slot.store)
-    if newest is not None and newest.snapshot_at > shipment.snapshot_at:
-        raise HeldError(
-            f"A reset of {slot.store} as of {newest.snapshot_at:%Y-%m-%d %H:%M} UTC went out before"
-            f" ({newest.file_name});"
-            f" this one is older, as of {shipment.snapshot_at:%Y-%m-%d %H:%M} UTC",
-            "Nothing is to be done: newer counts are in place, and older ones must not go over them. Keys whose newest"
-            " count this is go with the next reset",
-        )
 
 
 def _progress(file_name: str, rows: int) -> Callable[[int], None]:

@@ -141,7 +141,7 @@ FAULTS = (
     ),
     Fault(
         "an older file is delivered after a newer one",
-        "assets/reset.py",
+        "assets/reset_parts.py",
         "    if newest is not None and newest.snapshot_at > shipment.snapshot_at:\n",
         "    if newest is not None and newest.snapshot_at > shipment.snapshot_at and newest.rows < 0:\n",
     ),
