@@ -80,7 +80,7 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
     if kept is None or rejected is None:
         why = sources.stopped("filtered_reset") or ["No file of the day has been filtered yet: filtered_reset."]
         return Step(title, tuple(why), states=("not_filtered",))
-    of_key = kept.filter(_is_kept(subject))
+    of_key = subject.kept_in(kept)
     of_code = rejected.filter(_is_code(subject))
     all_dropped = of_code.filter(_is_upc(subject))
     # Blank UPCs are one text in many rows.
@@ -159,20 +159,12 @@ def _waiting(sources: Sources, subject: Subject) -> list[str]:
     """A count of an earlier file that is owed and does not go with this day."""
     table = sources.table("owed_keys")
     lines: list[str] = []
-    for row in [] if table is None else table.filter(_is_kept(subject)).to_dicts():
+    for row in [] if table is None else subject.kept_in(table).to_dicts():
         lines += _owed(sources, row)
         lines.append(f"Retail Pro counted {row['quantity']} then; it does not go with this day's reset.")
         if row["why"] != "day_held":
             lines.append("[oms] ledger is off: what moved since that count could not be brought back.")
     return lines
-
-
-def _is_kept(subject: Subject) -> pl.Expr:
-    if subject.facility_id is None:
-        return pl.lit(value=False)
-    product = pl.col("product_id") == (subject.product_id or "")
-    same = pl.lit(value=False) if subject.number is None else gtin_key("upc_text") == subject.number
-    return (pl.col("facility_id") == subject.facility_id) & (product | same)
 
 
 def _is_code(subject: Subject) -> pl.Expr:

@@ -141,7 +141,8 @@ class Sources:
             return None
         path, packing = Path(raw["landed_path"]), packing_of(raw)
         try:
-            return RawFile(path, packing, header_of(path, packing, self.its))
+            header = header_of(path, packing, self.its)
+            return RawFile(path, packing, header, raw["rows"] + header.lines)
         except RpsyncError:
             return None
 

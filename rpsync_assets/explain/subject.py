@@ -70,11 +70,23 @@ class Subject:
         """The rows of a table that are of the key; a row that failed may know no product, and has its UPCA."""
         if table is None:
             return None
-        same = pl.col("product_id") == (self.product_id or "")
-        if self.number is not None and "upca" in table.columns:
-            nameless = pl.col("product_id").is_null() if self.product_id else pl.lit(value=True)
-            same = same.fill_null(value=False) | (nameless & (gtin_key("upca") == self.number))
-        return table.filter((pl.col("facility_id") == (self.facility_id or "")) & same)
+        here = table.filter(pl.col("facility_id") == (self.facility_id or ""))
+        mine = here.filter(pl.col("product_id") == (self.product_id or ""))
+        nameless = here.filter(pl.col("product_id").is_null()) if self.product_id else here
+        if self.number is None or "upca" not in table.columns or nameless.is_empty():
+            return mine
+        # UPCs are read last: that takes longest.
+        return pl.concat([mine, nameless.filter(gtin_key("upca") == self.number)])
+
+    def kept_in(self, table: pl.DataFrame) -> pl.DataFrame:
+        """The rows of the key among those that the filter kept: by product, or by the UPC as it stood in the file."""
+        if self.facility_id is None:
+            return table.clear()
+        here = table.filter(pl.col("facility_id") == self.facility_id)
+        mine = here.filter(pl.col("product_id") == (self.product_id or ""))
+        if mine.height or self.number is None:
+            return mine
+        return here.filter(gtin_key("upc_text") == self.number)
 
 
 def gtin_key(column: str) -> pl.Expr:

@@ -171,7 +171,7 @@ def test_an_inactive_row_says_what_keeps_its_product_from_being_sold_online(exam
         oms.add(tables.shopify_shop_product, SHOP_ID="SHOPCA", SHOPIFY_PRODUCT_ID="8D", PRODUCT_ID="D")
     oms.do(
         {
-            "discontinued": "UPDATE PRODUCT SET SALES_DISCONTINUATION_DATE = '2026-01-01 00:00:00' WHERE PRODUCT_ID = 'D'",
+            "discontinued": "UPDATE PRODUCT SET SALES_DISCONTINUATION_DATE = '2026-01-01 00:00' WHERE PRODUCT_ID = 'D'",
             "a gift card": "UPDATE PRODUCT SET PRODUCT_TYPE_ID = 'DIGITAL_GOOD' WHERE PRODUCT_ID = 'D'",
             "virtual": "UPDATE PRODUCT SET IS_VIRTUAL = 'Y' WHERE PRODUCT_ID = 'D'",
             "an old UPCA": "UPDATE GOOD_IDENTIFICATION SET THRU_DATE = '2026-01-01 00:00:00' WHERE PRODUCT_ID = 'D'",
