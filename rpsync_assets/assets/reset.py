@@ -6,7 +6,6 @@ of exactly-once (``assets/delivery``).
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -15,6 +14,7 @@ import polars as pl
 from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
+from rpsync_assets.assets.held import ACCOUNTING, fit_to_deliver, in_parts, refuse_out_of_turn, row_verdicts
 from rpsync_assets.assets.initial import require_initial
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.owed import (
@@ -28,16 +28,15 @@ from rpsync_assets.assets.owed import (
     note,
     owed_today,
 )
-from rpsync_assets.assets.rejected import REJECTED, keep_rejected
+from rpsync_assets.assets.rejected import keep_rejected
 from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards, reset_guards
 from rpsync_assets.core.active import compile_active, with_newly_listed
-from rpsync_assets.core.errors import HeldError, NotYetError
+from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
 from rpsync_assets.core.owed import WHY, with_owed
-from rpsync_assets.core.parts import split, to_csv
 from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
 from rpsync_assets.partitions import Slot, today_in
 from rpsync_assets.resources.oms import Oms
@@ -69,8 +68,6 @@ FILTER_CHECKS = {
     **reset_numbers.CHECKS,
 }
 """Shown where the rows are made, and again where they are delivered: the delivering asset calls the guards itself."""
-
-ACCOUNTING = "reset_row_accounting"
 
 
 @asset(
@@ -178,11 +175,7 @@ def filtered_reset_parts(
     """
     slot = Slot.of(context)
     snapshot_at = recorded_snapshot(context, "filtered_reset")
-    lines, stored = read_accounting(tables.read(ACCOUNTING, slot))
-    # What is kept is what is delivered now, whatever an earlier run said it had stored.
-    accounting = replace(stored, kept=filtered_reset.filter(~pl.col("owed")).height)
-    parts = split(filtered_reset)
-    contents = [to_csv(part) for part in parts]
+    parts, contents = in_parts(filtered_reset)
     digest = content_digest(contents)
     generation = state.generation_of(slot.store, slot.day, digest)
     courier = Courier(sftp, state, outbox, oms, context)
@@ -190,21 +183,7 @@ def filtered_reset_parts(
     sent_before = any(delivery.generation == generation for delivery in delivered)
     raw = tables.read("raw_reset_file", slot).row(0, named=True)
     verdicts = [
-        reset_guards.raw_is_new(raw, day=slot.day),
-        guards.rows_accounted_for(accounting, lines=lines),
-        *fit_to_deliver(filtered_reset, accounting),
-        *number_verdicts(
-            raw,
-            filtered_reset,
-            accounting,
-            tables.read(REJECTED, slot),
-            slot=slot,
-            listed=tables.read("active_products", slot)["product_id"],
-            limits=settings.store(slot.store).guards.limits,
-            oms=oms,
-            state=state,
-            tables=tables,
-        ),
+        *row_verdicts(slot, filtered_reset, settings, oms, state, tables),
         guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
     ]
     refused = [verdict for verdict in verdicts if not verdict.passed]
@@ -277,29 +256,12 @@ def _held(owed: pl.DataFrame) -> str:
     return f"{named}: {reset_guards.RELEASE_HELD}" if named else "none"
 
 
-def fit_to_deliver(kept: pl.DataFrame, accounting: Accounting) -> list[guards.Verdict]:
-    """The guards on the rows themselves."""
-    return [
-        guards.filtered_row_count(kept.height, accounting=accounting),
-        guards.upca_valid(kept, name="filtered_upca_valid"),
-        guards.unique(kept, ["facility_id", "upca"], name="filtered_keys_unique", what="a facility and UPCA"),
-    ]
-
-
 def accounting_table(accounting: Accounting, *, lines: int, owed: int) -> pl.DataFrame:
     """The accounting as a table: ``fate``, ``rows``; first the lines counted on arrival; owed rows are not of them."""
     fates = {"lines": lines, "owed": owed, "kept": accounting.kept, "inactive": accounting.inactive}
     rejected = {f"rejected: {reason}": accounting.rejected.get(reason, 0) for reason in REASONS}
     rows = [*fates.items(), *rejected.items()]
     return pl.DataFrame(rows, schema={"fate": pl.String, "rows": pl.Int64}, orient="row")
-
-
-def read_accounting(table: pl.DataFrame) -> tuple[int, Accounting]:
-    """The lines on arrival and the accounting that ``accounting_table`` wrote down."""
-    counts = dict(table.iter_rows())
-    rejected = {reason: counts.get(f"rejected: {reason}", 0) for reason in REASONS}
-    read = counts["kept"] + counts["inactive"] + sum(rejected.values())
-    return counts["lines"], Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
 
 
 def _refuse_overtaking(shipment: Shipment, state: State, oms: Oms, sftp: Sftp, session: SftpSession) -> None:
@@ -316,24 +278,7 @@ def _refuse_overtaking(shipment: Shipment, state: State, oms: Oms, sftp: Sftp, s
             f"Materialize variance_import of {unread[0].business_date}|{slot.store}, or wait for the OMS's import; then"
             " rerun",
         )
-    variance = state.newest_variance(slot.store)
-    if variance is not None:
-        with oms.read() as reader:
-            queued = oms.is_on_its_way(reader, variance)
-        if queued:
-            raise NotYetError(
-                f"The OMS has taken {variance.file_name} and not finished it; a newer reset would swallow it",
-                "Wait for the OMS's import queue; then rerun",
-            )
-    newest = state.newest_reset(slot.store)
-    if newest is not None and newest.snapshot_at > shipment.snapshot_at:
-        raise HeldError(
-            f"A reset of {slot.store} as of {newest.snapshot_at:%Y-%m-%d %H:%M} UTC went out before"
-            f" ({newest.file_name});"
-            f" this one is older, as of {shipment.snapshot_at:%Y-%m-%d %H:%M} UTC",
-            "Nothing is to be done: newer counts are in place, and older ones must not go over them. Keys whose newest"
-            " count this is go with the next reset",
-        )
+    refuse_out_of_turn(slot.store, shipment.snapshot_at, state, oms)
 
 
 def _progress(file_name: str, rows: int) -> Callable[[int], None]:
