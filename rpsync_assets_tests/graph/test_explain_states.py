@@ -4,12 +4,14 @@ Each was told wrongly once: by a line of another file, as agreed before its vari
 """
 
 import os
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 
+from rpsync_assets.explain.trace import Trace
 from rpsync_assets.oms import tables
 from rpsync_assets.settings import Settings
+from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.test_explain import told, traced
 from rpsync_assets_tests.graph.test_guards_bite_alone import UNTIL_DELIVERY
 from rpsync_assets_tests.graph.tiny_oms import UPCA
@@ -363,6 +365,72 @@ def test_a_key_that_today_does_not_name_says_which_count_stands(example: TinyWor
     )
     assert "sold_since" in trace.states
     assert "Together -1 since the count." in told(trace, "Sold and moved")
+
+
+# Shopify --------------------------------------------------------------------------------------------------------------
+def explained(online: Online, facility: str, upc: str) -> Trace:
+    return traced(online.world, facility, upc, online.today)
+
+
+def test_an_increase_that_waits_for_the_variance_is_told_as_held_with_its_size(online: Online) -> None:
+    online.world.file([("101", A, 14)], f"{online.today:%Y%m%d}T000001")
+    online.world.run(*UNTIL_DELIVERY, "reset_import", day=online.today)
+    online.world.run("online_atp", "shopify_feed", day=online.today)
+    online.full("sure")
+    trace = explained(online, "NY", A)
+    assert {"variance_due", "increase_held"} <= set(trace.states)
+    assert "showed 20, should show 24 (24 may be sold); held (+4): an increase that waits" in told(trace, "Shopify")
+    assert "published" not in trace.states
+    online.delta()
+    assert "decided: item 9A at location 700 (online), held: +4 waits for the variance" in told(
+        explained(online, "NY", A), "Shopify"
+    )
+
+
+def test_a_publication_that_was_stopped_says_by_what(online: Online) -> None:
+    online.world.tokens["US"] = "another shop's"
+    online.world.file([("101", A, 4)], f"{online.today:%Y%m%d}T000001")
+    online.world.run(day=online.today)
+    said = told(explained(online, "NY", A), "Shopify")
+    assert "Not published for this day yet: shopify_full_reset." in said
+    assert "shopify_full_reset was stopped: " in said
+
+
+def test_an_item_that_shopify_refuses_is_told_with_its_code(online: Online) -> None:
+    """'NOT sent (a dry run, or Shopify refused it)' left the reader to guess."""
+    online.shop.bundle("9A")
+    online.world.file([("101", A, 4), ("101", C, 3)], f"{online.today:%Y%m%d}T000001")
+    online.world.run(day=online.today)
+    said = told(explained(online, "NY", A), "Shopify")
+    assert "NOT applied: refused" in said
+    assert "NON_MUTABLE_INVENTORY_ITEM" in said
+    assert "up by +3, sent" in told(explained(online, "NY", C), "Shopify")
+
+
+def test_a_days_own_operations_are_listed_and_later_ones_counted(online: Online) -> None:
+    """A past day listed every operation since, as if it had been its own."""
+    online.world.file([("101", A, 4)], f"{online.today:%Y%m%d}T000001")
+    online.world.run(day=online.today)
+    ours = told(explained(online, "NY", A), "Shopify")
+    assert "Sent at" in ours
+    before = online.today - timedelta(days=1)
+    online.world.run("online_atp", "shopify_feed", day=before)
+    theirs = told(traced(online.world, "NY", A, before), "Shopify")
+    assert "Sent at" not in theirs
+    assert "On later days it was sent 1 more time." in theirs
+
+
+def test_a_pickup_location_shows_its_own_facilitys_number(online: Online) -> None:
+    online.pickup("NY", "701")
+    online.world.file([("101", A, 4)], f"{online.today:%Y%m%d}T000001")
+    assert online.world.run(day=online.today).failures == {}
+    trace = explained(online, "NY", A)
+    assert "at location 701 (pickup) showed 10, should show 4 (4 may be sold); down by -6, sent" in told(
+        trace, "Shopify"
+    )
+    assert "NY: QOH 4, ATP 4, safety stock 0 leaves 4, counts 4; for pick-up 4" in told(trace, "What may be sold")
+    assert "701" not in told(explained(online, "NASH", A), "Shopify")
+    assert online.shown_at("701")[0] == 4
 
 
 # What is off, or away -------------------------------------------------------------------------------------------------
