@@ -113,7 +113,7 @@ def shopify_step(sources: Sources, subject: Subject) -> Step:
     operations = _operations(sources, of_feed if of_plan is None else of_plan)
     if plan is None:
         lines.append("Not published for this day yet: shopify_full_reset.")
-    elif plan.height and plan["shopify_available"].null_count() == plan.height and sources.its.shopify.mode == "off":
+    elif nothing_read(sources, plan):
         lines.append("Nothing was read from Shopify and nothing was sent: publishing is off for this store.")
     else:
         run = sources.run_id("shopify_full_reset")
@@ -137,6 +137,11 @@ def shopify_step(sources: Sources, subject: Subject) -> Step:
     applied = any(one["outcome"] == "applied" for one in today)
     states = (*(["published"] if applied else []), *(["increase_held"] if held else []))
     return Step(title, tuple(lines), facts, states)
+
+
+def nothing_read(sources: Sources, plan: pl.DataFrame) -> bool:
+    """Whether a full reset did not look at Shopify, as the store does not publish: no count of it is there."""
+    return sources.its.shopify.mode == "off" and plan["shopify_available"].null_count() == plan.height
 
 
 def _item(row: dict[str, Any]) -> str:
