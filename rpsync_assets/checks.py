@@ -7,9 +7,9 @@ by the delivering asset, shown as that asset's own checks).
 import dagster as dg
 import polars as pl
 
+from rpsync_assets.assets.held import ACCOUNTING
 from rpsync_assets.assets.metadata import as_markdown
 from rpsync_assets.assets.rejected import REJECTED
-from rpsync_assets.assets.reset import ACCOUNTING
 from rpsync_assets.assets.verdicts import check_result
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError

@@ -189,7 +189,7 @@ def explain(
     store: Annotated[str, typer.Option("--store", help="The product store")],
     day: Annotated[str, typer.Option("--date", help="The business date, YYYY-MM-DD")],
     facility: Annotated[str, typer.Option("--facility", help="The OMS's facility id, or Retail Pro's store code")],
-    upc: Annotated[str, typer.Option("--upc", help="The UPC, with or without zeros before it")],
+    upc: Annotated[str, typer.Option("--upc", help="The UPC, with or without zeros before it, or the SKU")],
     as_json: Annotated[bool, typer.Option("--json", help="For machines")] = False,  # noqa: FBT002  an option
 ) -> None:
     """Why a number is what it is: from the line of Retail Pro's file to Shopify. Reads only."""

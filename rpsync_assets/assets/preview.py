@@ -4,6 +4,7 @@ Belongs here: reset_preview. Does not: the arithmetic (``core/preview``, ``core/
 nothing here holds an SFTP session, and the publisher is told that publishing is off.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -11,16 +12,19 @@ import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.desired import DesiredReader
+from rpsync_assets.assets.held import in_parts, refuse_out_of_turn, row_verdicts
 from rpsync_assets.assets.metadata import as_markdown, counted, described
 from rpsync_assets.assets.publisher import Publisher
+from rpsync_assets.assets.replay import refuse_again
 from rpsync_assets.assets.shopify import mass_change
 from rpsync_assets.assets.variance import of_owed_keys
 from rpsync_assets.assets.verdicts import sentence
+from rpsync_assets.core.errors import HeldError, NotYetError
+from rpsync_assets.core.names import content_digest
 from rpsync_assets.core.preview import BACK, TO_ZERO, preview, summed
 from rpsync_assets.core.publication import PLAN_SCHEMA
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
-from rpsync_assets.resources.oms_reader import MOVEMENT_SCHEMA
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify
@@ -48,21 +52,22 @@ def reset_preview(
     """A dry run: what reset and variance would change at the OMS, and then a publication at Shopify. Nothing is sent.
 
     One row per key, with the count now, the count it would get and the difference; what would follow at Shopify lies in
-    ``shopify_preview``. Run the job ``dry_run_day``, or ``rpsync dry-run``, before a day that you are not sure of.
+    ``shopify_preview``. The metadata say whether the day would be held, at the OMS and at Shopify. Run the job
+    ``dry_run_day``, or ``rpsync dry-run``, before a day that you are not sure of.
     """
     slot = Slot.of(context)
     its = settings.store(slot.store)
-    since = filtered_reset["snapshot_at"].min()
     with oms.read() as reader:
         counts = reader.counts(slot.store)
         owed = of_owed_keys(reader, unreported_shipments, filtered_reset, slot.store, its.told)
-        movements = reader.movements(slot.store, since) if oms.ledger and since is not None else None  # type: ignore[arg-type]
+        movements = oms.moved_since_counts(reader, slot.store, filtered_reset, its.told)
     changes = preview(
         filtered_reset,
         counts,
-        pl.DataFrame(schema=MOVEMENT_SCHEMA) if movements is None else movements,
+        movements,
         pl.concat([unreported_shipments, owed]),
         state.newest_accepted(slot.store).select("facility_id", "product_id", accepted_at_snapshot="snapshot_at"),
+        basis=oms.compares_with,
     )
     plan = _at_shopify(context, its, DesiredReader(oms, state, outbox, _overlay(changes)), shopify, publications)
     tables.write(SHOPIFY_PREVIEW, str(slot.key), plan)
@@ -74,11 +79,38 @@ def reset_preview(
             **_prefixed("OMS", summed(changes)),
             "OMS to zero": changes.filter(pl.col("crossing") == TO_ZERO).height,
             "OMS back from zero": changes.filter(pl.col("crossing") == BACK).height,
+            **_delivery(slot, filtered_reset, settings, oms, state, tables),
             "biggest movers at the OMS": _movers(changes),
             **_of_shopify(plan, its),
-            **({} if oms.ledger else {"movements since the count": "not known: [oms] ledger is off"}),
+            **({} if oms.ledger else {"movements since the count": "only shipments are known: [oms] ledger is off"}),
         },
     )
+
+
+def _delivery(
+    slot: Slot, filtered: pl.DataFrame, settings: Settings, oms: Oms, state: State, tables: Tables
+) -> dict[str, str]:
+    """Whether the day's reset would go out, and what would hold it; what went out is not held by a second click."""
+    generation = state.generation_of(slot.store, slot.day, content_digest(in_parts(filtered)[1]))
+    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
+    if any(one.generation == generation for one in delivered):
+        return {"OMS delivery": f"generation {generation} was delivered before: it would not be sent again"}
+    snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()
+    held = [
+        sentence(verdict)
+        for verdict in row_verdicts(slot, filtered, settings, oms, state, tables)
+        if not verdict.passed
+    ]
+    zone, now = settings.store(slot.store).zone, datetime.now(UTC)
+    for refuse in (
+        lambda: refuse_again(slot, delivered, now=now, zone=zone, replay=""),
+        lambda: refuse_out_of_turn(slot.store, snapshot_at, state, oms),
+    ):
+        try:
+            refuse()
+        except (HeldError, NotYetError) as refused:
+            held.append(str(refused))
+    return {"OMS delivery": f"generation {generation}", "OMS would be held": "; ".join(held) or "no"}
 
 
 def _overlay(changes: pl.DataFrame) -> pl.DataFrame:
@@ -112,7 +144,7 @@ def _of_shopify(plan: pl.DataFrame, its: StoreSettings) -> dict[str, Any]:
         "Shopify to zero": change.filter((shown > 0) & (target == 0)).height,
         "Shopify back from zero": change.filter((shown <= 0) & (target > 0)).height,
         "biggest movers at Shopify": _movers(change),
-        "would be held": "; ".join(held) or "no",
+        "Shopify would be held": "; ".join(held) or "no",
     }
 
 

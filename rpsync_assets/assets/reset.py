@@ -12,6 +12,7 @@ import polars as pl
 
 from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.held import ACCOUNTING, fit_to_deliver
 from rpsync_assets.assets.metadata import counted, described
 from rpsync_assets.assets.owed import (
     OWED,
@@ -43,8 +44,6 @@ FILTER_CHECKS = {
     **reset_numbers.CHECKS,
 }
 """Shown where the rows are made, and again where they are delivered: the delivering asset calls the guards itself."""
-
-ACCOUNTING = "reset_row_accounting"
 
 
 @asset(
@@ -132,29 +131,12 @@ def _held(owed: pl.DataFrame) -> str:
     return f"{named}: {reset_guards.RELEASE_HELD}" if named else "none"
 
 
-def fit_to_deliver(kept: pl.DataFrame, accounting: Accounting) -> list[guards.Verdict]:
-    """The guards on the rows themselves."""
-    return [
-        guards.filtered_row_count(kept.height, accounting=accounting),
-        guards.upca_valid(kept, name="filtered_upca_valid"),
-        guards.unique(kept, ["facility_id", "upca"], name="filtered_keys_unique", what="a facility and UPCA"),
-    ]
-
-
 def accounting_table(accounting: Accounting, *, lines: int, owed: int) -> pl.DataFrame:
     """The accounting as a table: ``fate``, ``rows``; first the lines counted on arrival; owed rows are not of them."""
     fates = {"lines": lines, "owed": owed, "kept": accounting.kept, "inactive": accounting.inactive}
     rejected = {f"rejected: {reason}": accounting.rejected.get(reason, 0) for reason in REASONS}
     rows = [*fates.items(), *rejected.items()]
     return pl.DataFrame(rows, schema={"fate": pl.String, "rows": pl.Int64}, orient="row")
-
-
-def read_accounting(table: pl.DataFrame) -> tuple[int, Accounting]:
-    """The lines on arrival and the accounting that ``accounting_table`` wrote down."""
-    counts = dict(table.iter_rows())
-    rejected = {reason: counts.get(f"rejected: {reason}", 0) for reason in REASONS}
-    read = counts["kept"] + counts["inactive"] + sum(rejected.values())
-    return counts["lines"], Accounting(read=read, kept=counts["kept"], inactive=counts["inactive"], rejected=rejected)
 
 
 def _progress(file_name: str, rows: int) -> Callable[[int], None]:

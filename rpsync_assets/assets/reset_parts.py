@@ -5,7 +5,6 @@ came about (``assets/reset``), the mechanics of exactly-once (``assets/delivery`
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,18 +13,16 @@ import polars as pl
 
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
+from rpsync_assets.assets.held import in_parts, refuse_out_of_turn, row_verdicts
 from rpsync_assets.assets.initial import require_initial
 from rpsync_assets.assets.metadata import described, recorded_snapshot
 from rpsync_assets.assets.owed import HELD, RELEASED, forget, held_of_day, note
-from rpsync_assets.assets.rejected import REJECTED
 from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
-from rpsync_assets.assets.reset import ACCOUNTING, FILTER_CHECKS, fit_to_deliver, read_accounting
-from rpsync_assets.assets.reset_numbers import number_verdicts
+from rpsync_assets.assets.reset import FILTER_CHECKS
 from rpsync_assets.assets.verdicts import require
-from rpsync_assets.core import guards, reset_guards
-from rpsync_assets.core.errors import HeldError, NotYetError
+from rpsync_assets.core import guards
+from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
-from rpsync_assets.core.parts import split, to_csv
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
@@ -75,11 +72,7 @@ def filtered_reset_parts(
     """
     slot = Slot.of(context)
     snapshot_at = recorded_snapshot(context, "filtered_reset")
-    lines, stored = read_accounting(tables.read(ACCOUNTING, slot))
-    # What is kept is what is delivered now, whatever an earlier run said it had stored.
-    accounting = replace(stored, kept=filtered_reset.filter(~pl.col("owed")).height)
-    parts = split(filtered_reset)
-    contents = [to_csv(part) for part in parts]
+    parts, contents = in_parts(filtered_reset)
     digest = content_digest(contents)
     generation = state.generation_of(slot.store, slot.day, digest)
     courier = Courier(sftp, state, outbox, oms, context)
@@ -87,21 +80,7 @@ def filtered_reset_parts(
     sent_before = any(delivery.generation == generation for delivery in delivered)
     raw = tables.read("raw_reset_file", slot).row(0, named=True)
     verdicts = [
-        reset_guards.raw_is_new(raw, day=slot.day),
-        guards.rows_accounted_for(accounting, lines=lines),
-        *fit_to_deliver(filtered_reset, accounting),
-        *number_verdicts(
-            raw,
-            filtered_reset,
-            accounting,
-            tables.read(REJECTED, slot),
-            slot=slot,
-            listed=tables.read("active_products", slot)["product_id"],
-            limits=settings.store(slot.store).guards.limits,
-            oms=oms,
-            state=state,
-            tables=tables,
-        ),
+        *row_verdicts(slot, filtered_reset, settings, oms, state, tables),
         guards.part_row_counts([part.height for part in parts], rows=filtered_reset.height),
     ]
     refused = [verdict for verdict in verdicts if not verdict.passed]
@@ -202,21 +181,4 @@ def _refuse_overtaking(shipment: Shipment, state: State, oms: Oms, sftp: Sftp, s
             f"Materialize variance_import of {unread[0].business_date}|{slot.store}, or wait for the OMS's import; then"
             " rerun",
         )
-    variance = state.newest_variance(slot.store)
-    if variance is not None:
-        with oms.read() as reader:
-            queued = oms.is_on_its_way(reader, variance)
-        if queued:
-            raise NotYetError(
-                f"The OMS has taken {variance.file_name} and not finished it; a newer reset would swallow it",
-                "Wait for the OMS's import queue; then rerun",
-            )
-    newest = state.newest_reset(slot.store)
-    if newest is not None and newest.snapshot_at > shipment.snapshot_at:
-        raise HeldError(
-            f"A reset of {slot.store} as of {newest.snapshot_at:%Y-%m-%d %H:%M} UTC went out before"
-            f" ({newest.file_name});"
-            f" this one is older, as of {shipment.snapshot_at:%Y-%m-%d %H:%M} UTC",
-            "Nothing is to be done: newer counts are in place, and older ones must not go over them. Keys whose newest"
-            " count this is go with the next reset",
-        )
+    refuse_out_of_turn(slot.store, shipment.snapshot_at, state, oms)

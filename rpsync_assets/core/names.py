@@ -126,14 +126,17 @@ def read_delivered_name(name: str) -> DeliveredName | None:
     return DeliveredName(kind, store, served, int(generation))
 
 
-def undo_name(store: str, day: date) -> str:
-    """The name of a compensating variance, which a person may upload and we never do."""
-    return f"undo_{store}_{day:%Y%m%d}.csv"
+def undo_name(store: str, day: date, turn: int = 1) -> str:
+    """The name of a compensating variance, which a person may upload and we never do.
+
+    A day that was reset again after it was taken back can be taken back in a further turn.
+    """
+    return f"undo_{store}_{day:%Y%m%d}{f'_r{turn}' if turn > 1 else ''}.csv"
 
 
 def read_undo_name(name: str) -> DeliveredName | None:
     """The store and day of a compensating variance (any generation of it), or None for another file."""
-    match = re.fullmatch(r"undo_(.+)_(\d{8})(?:-Error)?\.csv", name)
+    match = re.fullmatch(r"undo_(.+)_(\d{8})(?:_r\d+)?(?:-Error)?\.csv", name)
     if match is None:
         return None
     try:

@@ -3,13 +3,20 @@
 Belongs here: the count after reset and variance, key by key, from what is there now. Does not: reading it, Shopify
 (``core/publication`` plans that from these numbers).
 
-The arithmetic is that of the day itself (design.md section 5): the reset leaves ``F + L``, the variance takes ``U0``
-back out, never more than there is. It is computed as target minus what is there, so after the day it says: unchanged.
+The arithmetic is that of the day itself (design.md section 5): the reset puts a number in place, and the variance
+brings that to ``F - U0 + L``, taking never more than there is. The embedded OMS's reset puts ``F + L`` in place;
+HotWax's puts ``F``, or on the ATP basis ``F`` and what is reserved. After the day it says: unchanged.
 """
+
+from typing import Literal
 
 import polars as pl
 
+from rpsync_assets.core.undo import after
 from rpsync_assets.core.variance import RESET_ROW, moved_since
+
+Basis = Literal["snapshot", "qoh", "atp"]
+"""What an import of a reset compares with: the count as of its snapshot (embedded), or QOH or ATP when it runs."""
 
 PREVIEW_SCHEMA = {
     "facility_id": pl.String,
@@ -40,32 +47,44 @@ def preview(
     movements: pl.DataFrame,
     unreported: pl.DataFrame,
     accepted: pl.DataFrame,
+    *,
+    basis: Basis = "snapshot",
 ) -> pl.DataFrame:
     """What reset and variance would do to each kept row.
 
     Args:
         kept: ``core.reset.KEPT_SCHEMA``.
-        counts: ``facility_id``, ``product_id``, ``quantity_on_hand``, as of now.
+        counts: ``facility_id``, ``product_id``, ``quantity_on_hand``, ``available_to_promise``, as of now.
         movements: as ``core.variance.moved_since`` takes them, as of now.
         unreported: ``core.variance.UNREPORTED_SCHEMA``.
         accepted: ``facility_id``, ``product_id``, ``accepted_at_snapshot`` (T0 of the newest accepted row).
+        basis: what the OMS's import of a reset compares with.
 
     Returns:
         ``PREVIEW_SCHEMA``, the largest changes first.
     """
     key = ["facility_id", "product_id"]
     units = unreported.group_by(RESET_ROW).agg(unreported=pl.col("quantity").sum())
-    reset_to = pl.col("counted") + pl.col("moved_since_snapshot")
-    taken_out = pl.min_horizontal("unreported", reset_to.clip(lower_bound=0))
+    target = pl.col("counted") + pl.col("moved_since_snapshot") - pl.col("unreported")
+    reserved = pl.col("quantity_on_hand") - pl.col("available_to_promise")
+    put_in_place = {
+        "snapshot": pl.col("counted") + pl.col("moved_since_snapshot"),
+        "qoh": pl.col("counted"),
+        "atp": pl.col("counted") + reserved,
+    }[basis]
     newer = (pl.col("accepted_at_snapshot") > pl.col("snapshot_at")).fill_null(value=False)
     found = (
         kept.select(*key, "upca", "snapshot_at", counted="quantity")
-        .join(counts.select(*key, "quantity_on_hand"), on=key, how="left")
+        .join(counts.select(*key, "quantity_on_hand", "available_to_promise"), on=key, how="left")
         .join(moved_since(kept, movements), on=RESET_ROW, how="left")
         .join(units, on=RESET_ROW, how="left")
         .join(accepted, on=key, how="left")
-        .with_columns(pl.col("quantity_on_hand", "moved_since_snapshot", "unreported").fill_null(0))
-        .with_columns(would_be=pl.when(newer).then("quantity_on_hand").otherwise(reset_to - taken_out))
+        .with_columns(
+            pl.col("quantity_on_hand", "available_to_promise", "moved_since_snapshot", "unreported").fill_null(0)
+        )
+        .with_columns(after_reset=put_in_place)
+        .with_columns(after_variance=after(pl.col("after_reset"), target - pl.col("after_reset")))
+        .with_columns(would_be=pl.when(newer).then("quantity_on_hand").otherwise("after_variance"))
         .with_columns(difference=pl.col("would_be") - pl.col("quantity_on_hand"))
     )
     change, now, then = pl.col("difference"), pl.col("quantity_on_hand"), pl.col("would_be")

@@ -10,6 +10,9 @@ import polars as pl
 
 KEY = ["facility_id", "product_id"]
 
+REMARK = "Undo of the reset and variance of"
+"""What the comment of each row begins with; the OMS's ledger keeps it."""
+
 UNDO_SCHEMA = {
     "facility_id": pl.String,
     "product_id": pl.String,
@@ -27,9 +30,9 @@ def undo(reset: pl.DataFrame, variance: pl.DataFrame, accepted: pl.DataFrame, co
     """The compensating variance of one day.
 
     Args:
-        reset: the day's receipts: key, ``upca``, ``status``, ``difference`` (null counts as 0); several per key if the
-            day had several files.
-        variance: the day's receipts: key and ``applied``.
+        reset: the day's receipts: key, ``upca``, ``difference`` (null counts as 0: the row failed); several per key if
+            the day had several files.
+        variance: the day's receipts, of its variances and of what was taken back before: key and ``applied``.
         accepted: keys whose newest accepted row is of that day; other keys have a newer count, and are left alone.
         counts: key and ``quantity_on_hand``, as of now.
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.explain import explain
+from rpsync_assets.explain.shop_steps import nothing_read
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.trace import Trace
 from rpsync_assets.report.history import CheckHistory
@@ -109,7 +110,9 @@ def _sentences(sources: Sources) -> list[str]:
     elif varied is not None:
         told.append("No variance was needed: Retail Pro had been told of every shipment of these keys.")
     plan = sources.table("shopify_full_reset")
-    if plan is not None:
+    if plan is not None and nothing_read(sources, plan):
+        told.append("Publishing to Shopify is off for this store: nothing was read there and nothing was sent.")
+    elif plan is not None:
         moved = plan.filter(_MOVED)
         sent = _sent(sources)
         up, down = (moved.filter(pl.col("outcome") == way).height for way in ("up", "down"))
@@ -141,6 +144,7 @@ def _funnel(sources: Sources) -> list[tuple[str, int]]:
     varied = sources.table("variance_import")
     steps += [("corrected by a variance", _height(varied))]
     plan = sources.table("shopify_full_reset")
+    plan = None if plan is None or nothing_read(sources, plan) else plan
     steps += [("items compared with Shopify", _height(plan))]
     steps += [("items that differed there", None if plan is None else plan.filter(_MOVED).height)]
     return [(name, number) for name, number in steps if number is not None]

@@ -9,6 +9,8 @@ moved between the snapshot and the import is overwritten, and the variance must 
 
 import io
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
 
 import polars as pl
 from sqlalchemy import Engine
@@ -17,6 +19,7 @@ from rpsync_assets.core.errors import HeldError, NotYetError, PermanentError
 from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import error_name
 from rpsync_assets.core.parts import snapshot_in
+from rpsync_assets.core.preview import Basis
 from rpsync_assets.core.variance import WINDOW_SCHEMA, Told, overwritten, overwritten_without_ledger
 from rpsync_assets.resources.databases import open_replica
 from rpsync_assets.resources.oms import Oms, Sent
@@ -50,7 +53,17 @@ class HotWaxOms(Oms):
     sftp: Sftp = field(repr=False)
     ledger: bool = True
     import_log: bool = True
-    reset_basis: str = "qoh"
+    reset_basis: Literal["qoh", "atp"] = "qoh"
+
+    @property
+    def compares_with(self) -> Basis:
+        """HotWax compares when it imports."""
+        return self.reset_basis
+
+    @property
+    def _tells_changes(self) -> bool:
+        """By how much an import changed a count stands in the ledger, between its beginning and its end."""
+        return self.ledger and self.import_log
 
     def _open(self) -> Engine:
         return open_replica(self.database_url)
@@ -91,7 +104,11 @@ class HotWaxOms(Oms):
         return ImportLog(f"archive/{delivery.file_name}", STATUS_FINISHED, delivery.rows, len(failed), moment, moment)
 
     def reset_rows(self, reader: OmsReader, log: ImportLog, sent: Sent) -> pl.DataFrame:
-        """Applied, unchanged or failed, from the file itself, the ledger and the error file."""
+        """Applied, unchanged or failed, from the file itself, the ledger and the error file.
+
+        Without ledger or import log nobody can tell a row that was applied from one that agreed already, nor by how
+        much it changed the count.
+        """
         delivery = sent.delivery
         rows = self._rows(reader, sent, "availableQty").with_columns(
             snapshot_at=snapshot_in(pl.col("comments")).dt.replace_time_zone("UTC")
@@ -99,9 +116,10 @@ class HotWaxOms(Oms):
         rows = self._with_failures(rows, log, delivery).join(
             self._written(reader, log, delivery, RESET), on=_KEY, how="left"
         )
-        difference = pl.when(pl.col("reason").is_null()).then(pl.col("units").fill_null(0)).otherwise(0)
-        # Without the ledger nobody can tell a row that was applied from one that agreed already.
-        changed = pl.lit(not self.ledger) | (difference != 0)
+        done = pl.col("units").fill_null(0) if self._tells_changes else pl.lit(None, dtype=pl.Int64)
+        difference = pl.when(pl.col("reason").is_null()).then(done).otherwise(0)
+        changed = (difference != 0).fill_null(value=True)
+        before = pl.when(pl.lit(self.reset_basis == "qoh")).then(pl.col("amount") - difference)
         return rows.select(
             "line_number",
             "facility_id",
@@ -118,18 +136,21 @@ class HotWaxOms(Oms):
             .then(pl.lit("applied"))
             .otherwise(pl.lit("unchanged"))
             .alias("status"),
-            (pl.col("amount") - difference).alias("quantity_on_hand_before"),
+            before.alias("quantity_on_hand_before"),
             pl.lit(None, dtype=pl.Int64).alias("moved_since_snapshot"),
             difference.alias("difference"),
             "reason",
         ).select(pl.col(name).cast(kind) for name, kind in RESET_ROW_SCHEMA.items())
 
     def variance_rows(self, reader: OmsReader, log: ImportLog, sent: Sent) -> pl.DataFrame:
-        """Applied, clamped or failed, from the file itself, the ledger and the error file."""
+        """Applied, clamped or failed, from the file itself, the ledger and the error file.
+
+        Without ledger or import log a row counts as applied in full.
+        """
         delivery = sent.delivery
         rows = self._with_failures(self._rows(reader, sent, "availableDelta"), log, delivery)
         rows = rows.join(self._written(reader, log, delivery, VARIANCE), on=_KEY, how="left")
-        done = pl.col("units").fill_null(0) if self.ledger else pl.col("amount")
+        done = pl.col("units").fill_null(0) if self._tells_changes else pl.col("amount")
         applied = pl.when(pl.col("reason").is_null()).then(done).otherwise(0)
         clamped = pl.col("reason").is_null() & (applied != pl.col("amount"))
         return rows.select(
@@ -163,12 +184,22 @@ class HotWaxOms(Oms):
             oldest = min(accepted["snapshot_at"].to_list())
             return overwritten(accepted, counts, reader.movements(store, oldest))
         shipped = [
-            reader.unreported_shipments(store, [snapshot_at], told, issued_until)
-            .filter(pl.col("issued_at") > snapshot_at)
-            .with_columns(imported_at=pl.lit(issued_until, dtype=MOMENT))
+            _shipped_since(reader, store, snapshot_at, told, issued_until).with_columns(
+                imported_at=pl.lit(issued_until, dtype=MOMENT)
+            )
             for snapshot_at, issued_until in accepted.select("snapshot_at", "imported_at").unique().rows()
         ]
         return overwritten_without_ledger(accepted, counts, pl.concat(shipped), reset_basis=self.reset_basis)
+
+    def moved_since_counts(self, reader: OmsReader, store: str, kept: pl.DataFrame, told: Told) -> pl.DataFrame:
+        """Without the ledger: what was shipped since then, of orders that Retail Pro had not booked."""
+        if self.ledger or kept.is_empty():
+            return super().moved_since_counts(reader, store, kept, told)
+        shipped = [
+            _shipped_since(reader, store, snapshot_at, told, datetime.now(UTC))
+            for snapshot_at in kept["snapshot_at"].unique().to_list()
+        ]
+        return pl.concat(shipped).select("facility_id", "product_id", event_at="issued_at", units=-pl.col("quantity"))
 
     def _rows(self, reader: OmsReader, sent: Sent, amount: str) -> pl.DataFrame:
         """The rows of a delivered file: ``line_number``, ``facility_id``, ``upca``, ``product_id``, ``amount``."""
@@ -191,7 +222,7 @@ class HotWaxOms(Oms):
     def _written(self, reader: OmsReader, log: ImportLog, delivery: Delivery, reason: str) -> pl.DataFrame:
         """``facility_id``, ``product_id``, ``units`` that an import wrote to the ledger."""
         schema = {"facility_id": pl.String, "product_id": pl.String, "units": pl.Int64}
-        if not self.ledger or log.started_at is None or log.finished_at is None:
+        if not self._tells_changes or log.started_at is None or log.finished_at is None:
             return pl.DataFrame(schema=schema)
         return reader.corrections(delivery.product_store, reason, log.started_at, log.finished_at)
 
@@ -229,6 +260,14 @@ class HotWaxOms(Oms):
             pl.col(names["idvalue"]).alias("upca"),
             pl.col(frame.columns[-1]).fill_null("HotWax gave no reason").alias("reason"),
         ).unique(["facility_id", "upca"])
+
+
+def _shipped_since(
+    reader: OmsReader, store: str, snapshot_at: datetime, told: Told, issued_until: datetime
+) -> pl.DataFrame:
+    """``core.variance.UNREPORTED_SCHEMA``: issued after a count, of orders that Retail Pro had not booked at it."""
+    shipped = reader.unreported_shipments(store, [snapshot_at], told, issued_until)
+    return shipped.filter(pl.col("issued_at") > snapshot_at)
 
 
 _FAILED_SCHEMA = {"facility_id": pl.String, "upca": pl.String, "reason": pl.String}

@@ -16,10 +16,11 @@ import polars as pl
 from sqlalchemy import Engine
 
 from rpsync_assets.core.errors import NotYetError, PermanentError
+from rpsync_assets.core.preview import Basis
 from rpsync_assets.core.variance import WINDOW_SCHEMA, Told
 from rpsync_assets.oms.inbox import Inbox
 from rpsync_assets.resources.databases import open_engine, told_plainly
-from rpsync_assets.resources.oms_reader import STATUS_CRASHED, ImportLog, OmsReader
+from rpsync_assets.resources.oms_reader import MOVEMENT_SCHEMA, STATUS_CRASHED, ImportLog, OmsReader
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.state import Delivery
 
@@ -49,6 +50,11 @@ class Oms(ABC):
     """
 
     ledger: bool = True
+
+    @property
+    def compares_with(self) -> Basis:
+        """What its import of a reset compares with."""
+        return "snapshot"
 
     @cached_property
     def engine(self) -> Engine:
@@ -133,6 +139,19 @@ class Oms(ABC):
     @abstractmethod
     def variance_rows(self, reader: OmsReader, log: ImportLog, sent: Sent) -> pl.DataFrame:
         """``oms_reader.VARIANCE_ROW_SCHEMA``: what became of each row of an imported variance."""
+
+    def moved_since_counts(self, reader: OmsReader, store: str, kept: pl.DataFrame, told: Told) -> pl.DataFrame:  # noqa: ARG002
+        """``oms_reader.MOVEMENT_SCHEMA``: what moved since the oldest of these counts.
+
+        Args:
+            reader: one snapshot.
+            store: the product store.
+            kept: counts: ``snapshot_at``.
+            told: how Retail Pro comes to know of shipments.
+        """
+        if kept.is_empty():
+            return pl.DataFrame(schema=MOVEMENT_SCHEMA)
+        return reader.movements(store, min(kept["snapshot_at"].to_list()))
 
     @abstractmethod
     def window(self, reader: OmsReader, store: str, accepted: pl.DataFrame, told: Told) -> pl.DataFrame:

@@ -9,6 +9,7 @@ operation: it is sent again with the same payload and key, and Shopify applies i
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -201,11 +202,12 @@ class Publications:
             {
                 **change,
                 **{name: row[name] for name in ("id", "verb", "run_id", "outcome")},
+                "errors": _errors_of(number, json.loads(row["errors"] or "[]")),
                 "written_at": row["written_at"].replace(tzinfo=UTC),
                 "settled_at": row["settled_at"] and row["settled_at"].replace(tzinfo=UTC),
             }
             for row in rows
-            for change in json.loads(row["payload"])
+            for number, change in enumerate(json.loads(row["payload"]))
             if change["item"] == item
         ]
 
@@ -329,6 +331,16 @@ class Publications:
 
     def _dialect(self):
         return sqlite if self.engine.dialect.name == "sqlite" else postgresql
+
+
+def _errors_of(row: int, errors: Sequence[str]) -> list[str]:
+    """What Shopify said of one row of an operation, or of all of it; written down as ``<row or None>: <code>``."""
+    of_rows = [re.fullmatch(r"(\d+|None): (.*)", error, re.DOTALL) for error in errors]
+    return [
+        error if of is None else of[2]
+        for error, of in zip(errors, of_rows, strict=True)
+        if of is None or of[1] in {str(row), "None"}
+    ]
 
 
 def _naive(moment: datetime) -> datetime:

@@ -264,6 +264,7 @@ def test_a_chain_reaches_back_two_weeks() -> None:
 # Undo files -----------------------------------------------------------------------------------------------------------
 def test_an_undo_file_is_known_by_its_name() -> None:
     assert read_undo_name(undo_name("US", DAY)) == DeliveredName("undo", "US", DAY, 0)
+    assert read_undo_name(undo_name("US", DAY, 2)) == DeliveredName("undo", "US", DAY, 0)
     assert read_undo_name("undo_US_20260310-Error.csv") == DeliveredName("undo", "US", DAY, 0)
 
 

@@ -6,14 +6,19 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsync_assets.core.preview import PREVIEW_SCHEMA, preview, summed
+from rpsync_assets.core.preview import PREVIEW_SCHEMA, Basis, preview, summed
 from rpsync_assets.core.reset import KEPT_SCHEMA
 from rpsync_assets.core.undo import UNDO_SCHEMA, undo
 from rpsync_assets.core.variance import UNREPORTED_SCHEMA
 
 T0 = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MOMENT = pl.Datetime("us", "UTC")
-COUNTS = {"facility_id": pl.String, "product_id": pl.String, "quantity_on_hand": pl.Int64}
+COUNTS = {
+    "facility_id": pl.String,
+    "product_id": pl.String,
+    "quantity_on_hand": pl.Int64,
+    "available_to_promise": pl.Int64,
+}
 MOVED = {"facility_id": pl.String, "product_id": pl.String, "event_at": MOMENT, "units": pl.Int64}
 ACCEPTED = {"facility_id": pl.String, "product_id": pl.String, "accepted_at_snapshot": MOMENT}
 
@@ -29,8 +34,9 @@ def kept(**counted: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=KEPT_SCHEMA)
 
 
-def counts(**on_hand: int) -> pl.DataFrame:
-    return pl.DataFrame([("NY", one, number) for one, number in on_hand.items()], schema=COUNTS, orient="row")
+def counts(reserved: int = 0, **on_hand: int) -> pl.DataFrame:
+    rows = [("NY", one, number, number - reserved) for one, number in on_hand.items()]
+    return pl.DataFrame(rows, schema=COUNTS, orient="row")
 
 
 def moved(at: datetime = T0 + timedelta(minutes=5), **by: int) -> pl.DataFrame:
@@ -59,6 +65,19 @@ def test_the_preview_is_what_the_imports_do(count: int, now: int, moves: int, un
     assert found["difference"] == after - now
     again = preview(kept(A=count), counts(A=after), moved(A=moves), shipped(A=unreported), accepted())
     assert again["effect"].item() == "unchanged"
+
+
+@given(units, units, units, whole, whole, st.sampled_from(["qoh", "atp"]))
+def test_the_preview_is_what_hotwaxs_imports_do(
+    count: int, now: int, moves: int, unreported: int, reserved: int, basis: Basis
+) -> None:
+    """Reset: both counts += F - QOH (or ATP). Variance: -U0 + F + L - QOH, taking no more than there is."""
+    before = counts(reserved, A=now)
+    found = preview(kept(A=count), before, moved(A=moves), shipped(A=unreported), accepted(), basis=basis)
+    after_reset = now + count - (now if basis == "qoh" else now - reserved)
+    variance = -unreported + (count + moves - after_reset)
+    after = after_reset + (variance if variance >= 0 else -min(-variance, max(0, after_reset)))
+    assert found["would_be"].item() == after
 
 
 def test_each_effect_and_each_crossing_of_zero_is_told_the_largest_first() -> None:

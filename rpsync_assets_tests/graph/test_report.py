@@ -41,6 +41,8 @@ def test_the_page_of_a_good_day_tells_it_from_the_file_to_shopify(example: TinyW
     assert re.search(r"The variance went after it, at 20.*\(import log \d+\): 2 keys, -4 units", seen)
     for number in ("rows of the file", "accepted by the OMS", "corrected by a variance"):
         assert number in seen
+    assert "Publishing to Shopify is off for this store: nothing was read there" in seen
+    assert "compared with Shopify" not in seen
     assert "unknown_facility the store code is not a facility of this product store" in seen
     assert "#1001" in seen
     assert "oms_matches_retail_pro" in seen

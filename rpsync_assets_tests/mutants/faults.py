@@ -141,9 +141,9 @@ FAULTS = (
     ),
     Fault(
         "an older file is delivered after a newer one",
-        "assets/reset_parts.py",
-        "    if newest is not None and newest.snapshot_at > shipment.snapshot_at:\n",
-        "    if newest is not None and newest.snapshot_at > shipment.snapshot_at and newest.rows < 0:\n",
+        "assets/held.py",
+        "    if newest is not None and newest.snapshot_at > snapshot_at:\n",
+        "    if newest is not None and newest.snapshot_at > snapshot_at and newest.rows < 0:\n",
     ),
     Fault(
         "of two lines for one key the first is believed",

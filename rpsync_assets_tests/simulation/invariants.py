@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from rpsync_assets.assets.reset import ACCOUNTING
+from rpsync_assets.assets.held import ACCOUNTING
 from rpsync_assets.assets.verdicts import GuardRefusedError
 from rpsync_assets.core.errors import BadFileError, HeldError, NotYetError
 from rpsync_assets.oms.ledger import verify
