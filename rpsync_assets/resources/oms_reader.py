@@ -4,6 +4,7 @@ Belongs here: running the questions of ``oms_sql``. Does not: which kind of OMS 
 ``resources/hotwax_oms``), rules (``core/``), writing: only the OMS writes to its database.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,8 +70,16 @@ KEY_LEDGER_SCHEMA = {
 KNOWN_PRODUCT_SCHEMA = {
     "product_id": pl.String,
     "sku": pl.String,
+    "name": pl.String,
     "upca": pl.String,
     "upca_is_current": pl.Int64,
+    "published": pl.Int64,
+}
+FOUND_PRODUCT_SCHEMA = {
+    "product_id": pl.String,
+    "sku": pl.String,
+    "name": pl.String,
+    "upca": pl.String,
     "published": pl.Int64,
 }
 STATUS_FINISHED = "SERVICE_FINISHED"
@@ -282,6 +291,16 @@ class OmsReader:
         return self._ask(
             oms_sql.KNOWN_PRODUCTS, KNOWN_PRODUCT_SCHEMA, store=store, at=self._at, **spellings
         ).with_columns(pl.col("upca_is_current", "published") == 1)
+
+    def find_products(self, store: str, asked: str, *, most: int) -> pl.DataFrame:
+        """``FOUND_PRODUCT_SCHEMA``: by id or SKU, or published by this store with these words in its description."""
+        words = [re.sub(r"([!%_])", r"!\1", word) for word in asked.lower().split()[: oms_sql.FOUND_WORDS]]
+        given = {f"w{place}": f"%{word}%" for place, word in enumerate(words)}
+        anything = {f"w{place}": "%" for place in range(len(words), oms_sql.FOUND_WORDS)}
+        return self._ask(
+            *(oms_sql.FOUND_PRODUCTS, FOUND_PRODUCT_SCHEMA),
+            **{"store": store, "at": self._at, "exactly": asked, "most": most, **given, **anything},
+        ).with_columns(pl.col("published") == 1)
 
     def _ask(
         self, question: str, schema: Mapping[str, pl.DataType | type[pl.DataType]], **values: object
