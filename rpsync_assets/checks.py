@@ -10,7 +10,7 @@ import polars as pl
 from rpsync_assets.assets.held import ACCOUNTING
 from rpsync_assets.assets.metadata import as_markdown
 from rpsync_assets.assets.rejected import REJECTED
-from rpsync_assets.assets.verdicts import check_result
+from rpsync_assets.assets.verdicts import check_result, of_partition
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.core.variance import Told, compare_with_retail_pro
@@ -41,8 +41,9 @@ def build_checks(partitions: Partitions, retries: RetrySettings) -> list[dg.Asse
         tables: dg.ResourceParam[Tables],
     ) -> dg.AssetCheckResult:
         slot = Slot.of(context)
+        partition = str(slot.key)
         if not oms.ledger:
-            return _without_ledger()
+            return of_partition(_without_ledger(), partition)
         try:
             log_ids = tables.read("reset_import", slot)["log_id"].unique().to_list()
             accepted = state.accepted(slot.store, log_ids)
@@ -51,7 +52,7 @@ def build_checks(partitions: Partitions, retries: RetrySettings) -> list[dg.Asse
         except RpsyncError as error:
             fail_or_retry(context, error, retries)
         differing = differences.filter(pl.col("difference") != 0)
-        result = check_result(guards.oms_matches_retail_pro(differing, keys=accepted.height))
+        result = of_partition(check_result(guards.oms_matches_retail_pro(differing, keys=accepted.height)), partition)
         if differing.is_empty():
             return result
         worst = differing.sort(pl.col("difference").abs(), descending=True).head(10)
@@ -71,7 +72,8 @@ def build_checks(partitions: Partitions, retries: RetrySettings) -> list[dg.Asse
         partition = str(Slot.of(context).key)
         files = {name: tables.path(name, partition) for name in ("filtered_reset", REJECTED, ACCOUNTING)}
         gaps = warehouse.ask(_GAPS, **files)
-        return check_result(guards.stored_rows_match_accounting({fate: (stored, told) for fate, stored, told in gaps}))
+        verdict = guards.stored_rows_match_accounting({fate: (stored, told) for fate, stored, told in gaps})
+        return of_partition(check_result(verdict), partition)
 
     return [oms_matches_retail_pro, stored_rows_match_accounting]
 

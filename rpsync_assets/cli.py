@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rpsync_assets import links
 from rpsync_assets.core.errors import RpsyncError, SetupError
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ app = typer.Typer(
 oms = typer.Typer(help="The embedded OMS: its API, its imports, its books.", no_args_is_help=True)
 app.add_typer(oms, name="oms")
 
-REPORTS_PORT = 3001
-"""Where ``rpsync ui`` shows the daily reports: beside Dagster's own 3000."""
+reports = typer.Typer(help="The daily reports, and the story of any number, in a browser.", no_args_is_help=True)
+app.add_typer(reports, name="reports")
 
 SizeOption = Annotated[
     str, typer.Option("--size", help="tiny, small, full (300 MB) or season (over 200,000 kept rows)")
@@ -113,7 +114,7 @@ def ui(context: typer.Context, size: SizeOption = "small", stores: StoresOption 
     if CONFIG_VARIABLE in os.environ:
         home = os.environ.get("DAGSTER_HOME") or dagster_home(load_settings(os.environ, Path.cwd()).data_dir)
         variables = {"DAGSTER_HOME": str(home)}
-        with _serving_reports(variables) as served:
+        with _serving_reports(variables, told=load_settings(os.environ, Path.cwd()).reports_url) as served:
             code = _run_until_told_to_end(command, served)
     else:
         data_dir = _data_dir(None, size, 7)
@@ -245,6 +246,36 @@ def dry_run(
     typer.echo(json.dumps(said, indent=2, default=str) if as_json else as_text(said))
 
 
+@reports.command(name="serve")
+def serve_reports(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one and says which")] = (
+        links.PORT
+    ),
+) -> None:
+    """Serve the daily reports and the search page until Ctrl-C, on this machine only; nothing is changed.
+
+    A proxy in front of it is named as reports_url in the settings; its own name for this machine is answered, too.
+    """
+    import uvicorn  # noqa: PLC0415
+
+    from rpsync_assets.report.server import build_pages  # noqa: PLC0415
+    from rpsync_assets.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings(os.environ, Path.cwd())
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SetupError(
+                f"Port {port} of 127.0.0.1 is taken ({error.strerror})",
+                "Choose another with --port, or end what is served there: rpsync ui serves the reports, too",
+            ) from error
+        typer.echo(f"daily reports: http://127.0.0.1:{door.getsockname()[1]}")
+        config = uvicorn.Config(build_pages(settings), access_log=False, log_level="warning", server_header=False)
+        uvicorn.Server(config).run(sockets=[door])
+
+
 @oms.command()
 def serve(
     host: Annotated[str, typer.Option("--host", help="Other machines are served only if you name an address")] = (
@@ -348,8 +379,13 @@ def _run_until_told_to_end(command: list[str], variables: dict[str, str]) -> int
 
 
 @contextmanager
-def _serving_reports(variables: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Serve reports and explanations while the block runs, and tell the graph where; a port that is taken is passed."""
+def _serving_reports(variables: dict[str, str], told: str | None = None) -> Iterator[dict[str, str]]:
+    """Serve reports and explanations while the block runs, and tell the graph where; a port that is taken is passed.
+
+    Args:
+        variables: the environment that the settings come from.
+        told: the address that people use instead; the settings' own.
+    """
     import uvicorn  # noqa: PLC0415
 
     from rpsync_assets.report.server import build_pages  # noqa: PLC0415
@@ -357,17 +393,17 @@ def _serving_reports(variables: dict[str, str]) -> Iterator[dict[str, str]]:
 
     door = socket.socket()
     try:
-        door.bind(("127.0.0.1", REPORTS_PORT))
+        door.bind(("127.0.0.1", links.PORT))
     except OSError:
         door.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{door.getsockname()[1]}"
+    url = os.environ.get(REPORTS_VARIABLE) or told or f"http://127.0.0.1:{door.getsockname()[1]}"
     pages = build_pages(load_settings({**os.environ, **variables}, Path.cwd()))
     server = uvicorn.Server(uvicorn.Config(pages, access_log=False, log_level="warning", server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
     thread.start()
-    typer.echo(f"daily reports: {url}")
+    typer.echo(f"daily reports: {url}    why is any SKU at its number: {url}/search")
     try:
-        yield {**variables, REPORTS_VARIABLE: os.environ.get(REPORTS_VARIABLE) or url}
+        yield {**variables, REPORTS_VARIABLE: url}
     finally:
         server.should_exit = True
         thread.join(10)

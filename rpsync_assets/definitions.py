@@ -91,11 +91,11 @@ def _alerts(settings: Settings) -> list[dg.SensorDefinition]:
 
 def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
     """The graph for these settings; a test may put its own resources in place of ours."""
-    partitions = build_partitions(list(settings.stores))
+    partitions = build_partitions(settings)
     with warnings.catch_warnings():
         # Checks per partition are a preview in Dagster 1.13: tried, needed, and pinned by version.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        graph = [blueprint.build(partitions, settings.retries) for blueprint in assets.ALL]
+        graph = [blueprint.build(partitions, settings) for blueprint in assets.ALL]
         checks = [*build_checks(partitions, settings.retries), *build_lateness_checks(partitions)]
     late_job = build_late_job(partitions)
     return dg.Definitions(

@@ -7,15 +7,16 @@ always among them. Whether a date has begun in the store's own zone the assets a
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.resources.tables import Tables
+from rpsync_assets.settings import Settings
 
 EASTERNMOST = "Pacific/Kiritimati"
-FIRST_DATE = "2025-01-01"
 
 
 def today_in(zone: ZoneInfo) -> date:
@@ -68,8 +69,20 @@ class Partitions:
     store: dg.StaticPartitionsDefinition
 
 
-def build_partitions(stores: list[str]) -> Partitions:
-    """Definitions for these product stores."""
-    by_store = dg.StaticPartitionsDefinition(stores)
-    by_day = dg.DailyPartitionsDefinition(start_date=FIRST_DATE, timezone=EASTERNMOST, end_offset=1)
+def first_date(settings: Settings) -> date:
+    """The first business date that Dagster offers: as set, else the first of last month, so that it moves once a month.
+
+    A day that is stored is never taken away, whatever is set: Dagster would not show or replay it any more.
+    """
+    last_month = today_in(ZoneInfo(EASTERNMOST)).replace(day=1) - timedelta(days=1)
+    told = settings.first_date or last_month.replace(day=1)
+    return min([told, *Tables(settings.data_dir / "tables").dates()])
+
+
+def build_partitions(settings: Settings) -> Partitions:
+    """Definitions for the product stores of these settings."""
+    by_store = dg.StaticPartitionsDefinition(list(settings.stores))
+    by_day = dg.DailyPartitionsDefinition(
+        start_date=first_date(settings).isoformat(), timezone=EASTERNMOST, end_offset=1
+    )
     return Partitions(dg.MultiPartitionsDefinition({"business_date": by_day, "product_store": by_store}), by_store)

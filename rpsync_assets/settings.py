@@ -257,7 +257,10 @@ class Settings(_Section):
     """Everything the product can be told."""
 
     data_dir: Path = Path("data")
-    # Where a web server shows the daily reports, for links in the UI; "rpsync ui" serves them and says so itself.
+    # The first business date that Dagster offers. Left out: the first of last month. Days that the data folder holds
+    # are offered in any case (``partitions.first_date``).
+    first_date: date | None = None
+    # Where "rpsync reports serve" is reached, for links in the UI; "rpsync ui" serves the same and says so itself.
     reports_url: str | None = None
     stores: dict[str, StoreSettings]
     sftp: SftpSettings
@@ -265,6 +268,15 @@ class Settings(_Section):
     retries: RetrySettings = RetrySettings()
     alerts: AlertSettings = AlertSettings()
     secrets: Secrets = Secrets()
+
+    @field_validator("reports_url")
+    @classmethod
+    def _an_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        if not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", url):
+            raise ValueError(f"'{url}' is not an address such as https://reports.example.com")
+        return url.rstrip("/")
 
     @field_validator("stores")
     @classmethod

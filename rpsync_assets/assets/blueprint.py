@@ -15,18 +15,21 @@ from typing import Any, Literal
 
 import dagster as dg
 
+from rpsync_assets import links
 from rpsync_assets.assets import stops
 from rpsync_assets.assets.metadata import columns_of, shape_of
-from rpsync_assets.assets.verdicts import GuardRefusedError, check_result
+from rpsync_assets.assets.verdicts import GuardRefusedError, check_result, of_partition
 from rpsync_assets.check_groups import group_of
 from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.failures import fail_or_retry
-from rpsync_assets.partitions import Partitions
+from rpsync_assets.partitions import Partitions, Slot
 from rpsync_assets.resources.databases import told_plainly
 from rpsync_assets.resources.tables import Tables
-from rpsync_assets.settings import RetrySettings
+from rpsync_assets.settings import RetrySettings, Settings
 
 OWNER = "team:inventory-sync"
+SEARCH = "look up any SKU"
+"""The metadata entry that leads from an asset to the story of any of its numbers."""
 
 AssetFunction = Callable[..., dg.MaterializeResult[Any]]
 
@@ -53,18 +56,18 @@ class Blueprint:
         """What the analyst reads about it: the first paragraph, in one line."""
         return " ".join(inspect.cleandoc(self.function.__doc__ or "").split("\n\n")[0].split())
 
-    def build(self, partitions: Partitions, retries: RetrySettings) -> dg.AssetsDefinition:
+    def build(self, partitions: Partitions, settings: Settings) -> dg.AssetsDefinition:
         """The Dagster asset."""
         definition: dg.PartitionsDefinition[str] = getattr(partitions, self.per)
         return dg.asset(
             name=self.name,
-            description=inspect.cleandoc(self.function.__doc__ or ""),
+            description=inspect.cleandoc(self.function.__doc__ or "") + _pages(settings),
             group_name=self.group,
             kinds=set(self.kinds),
             owners=[OWNER],
             partitions_def=definition,
             deps=list(self.deps),
-            metadata=columns_of(self.name),
+            metadata={**columns_of(self.name), **_search(settings)},
             op_tags={"dagster/priority": "-1"} if self.last else None,
             check_specs=[
                 dg.AssetCheckSpec(
@@ -76,7 +79,7 @@ class Blueprint:
                 )
                 for check, description in self.checks.items()
             ],
-        )(_reporting(self.function, retries))
+        )(_reporting(self.function, settings.retries))
 
 
 def asset(
@@ -103,17 +106,19 @@ def asset(
 
 def _reporting(function: AssetFunction, retries: RetrySettings) -> Callable[..., Iterator[Any]]:
     """Run the function; show refused guards as red checks; turn our errors into failures that name culprit and mend."""
-    # Dagster hands in what the signature asks for; what stops an asset is written down for each of them.
+    # Dagster hands in what the signature asks for; what stops an asset is written down for each of them, and each says
+    # where its numbers are explained.
     parameters = dict(inspect.signature(function).parameters)
-    writes = "tables" in parameters
-    tables_parameter = inspect.Parameter(
-        "tables", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=dg.ResourceParam[Tables]
-    )
+    ours = {
+        name: inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation)
+        for name, annotation in (("tables", dg.ResourceParam[Tables]), ("settings", dg.ResourceParam[Settings]))
+    }
 
     @functools.wraps(function)
-    def run(context: dg.AssetExecutionContext, tables: Tables, **kwargs: object) -> Iterator[Any]:
+    def run(context: dg.AssetExecutionContext, tables: Tables, settings: Settings, **kwargs: object) -> Iterator[Any]:
         place = tables, str(context.partition_key), function.__name__
-        more = {**kwargs, "tables": tables} if writes else kwargs
+        given = {"tables": tables, "settings": settings}
+        more = {**kwargs, **{name: given[name] for name in ours if name in parameters}}
         began = time.monotonic()
         try:
             with told_plainly("The state database"):
@@ -121,17 +126,41 @@ def _reporting(function: AssetFunction, retries: RetrySettings) -> Callable[...,
         except GuardRefusedError as refused:
             stops.stopped_by_guards(*place, refused.verdicts, context.run.run_id)
             for verdict in refused.verdicts:
-                yield check_result(verdict)
+                yield of_partition(check_result(verdict), str(context.partition_key))
             fail_or_retry(context, refused, retries)
         except RpsyncError as error:
             stops.stopped_by_error(*place, error, context.run.run_id)
             fail_or_retry(context, error, retries)
         stops.went_on(*place)
-        metadata = {**(result.metadata or {}), **shape_of(function.__name__, result.value)}
-        yield result._replace(metadata={**metadata, "seconds": round(time.monotonic() - began, 3)})
+        metadata = {
+            **(result.metadata or {}),
+            **_search(settings, str(context.partition_key)),
+            **shape_of(function.__name__, result.value),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        checks = [of_partition(one, str(context.partition_key)) for one in result.check_results or ()]
+        yield result._replace(metadata=metadata, check_results=checks)
 
     # With check specs a return annotation would mean one more output.
-    signature = inspect.Signature([*({**parameters, "tables": tables_parameter}.values())])
+    signature = inspect.Signature([*({**parameters, **ours}.values())])
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     return run
+
+
+def _pages(settings: Settings) -> str:
+    """A last paragraph for whoever reads what an asset is: where its numbers are explained, if anybody serves that."""
+    reports, search = links.index(settings), links.search(settings)
+    return "" if reports is None else f"\n\n[Look up any SKU]({search}) · [daily reports]({reports})"
+
+
+def _search(settings: Settings, partition: str | None = None) -> dict[str, dg.UrlMetadataValue]:
+    """The search page, on the partition's store and day if there is one; a partition without a day is a store."""
+    if partition is None:
+        url = links.search(settings)
+    elif "|" in partition:
+        slot = Slot.parse(partition)
+        url = links.search(settings, slot.day, slot.store)
+    else:
+        url = links.search(settings, store=partition)
+    return {} if url is None else {SEARCH: dg.MetadataValue.url(url)}

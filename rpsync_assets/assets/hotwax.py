@@ -66,7 +66,7 @@ def active_products(
         value=active,
         check_results=checks,
         metadata={
-            **described(active),
+            **described(active, first=("sku", "upca", "product_id", "check_digit_valid")),
             **counted("excluded", {reason: by_reason.get(reason, 0) for reason in EXCLUDED_REASONS}),
             "failing check digit": active.filter(~pl.col("check_digit_valid")).height,
         },
@@ -116,7 +116,12 @@ def reset_import(
         value=rows,
         check_results=checks,
         metadata={
-            **described(rows, snapshot_at=snapshot_at, imported_at=finished(found)),
+            **described(
+                _largest(rows, "difference"),
+                first=("facility_id", "upca", "quantity_on_hand_before", "quantity", "difference", "status"),
+                snapshot_at=snapshot_at,
+                imported_at=finished(found),
+            ),
             **_by_status(rows, ("applied", "unchanged", "superseded", "failed")),
             "units up": int(rows.filter(pl.col("difference") > 0)["difference"].sum()),
             "units down": int(-rows.filter(pl.col("difference") < 0)["difference"].sum()),
@@ -149,7 +154,11 @@ def variance_import(
     return dg.MaterializeResult(
         value=rows,
         metadata={
-            **described(rows, imported_at=finished(found)),
+            **described(
+                _largest(rows, "applied"),
+                first=("facility_id", "upca", "requested", "applied", "quantity_on_hand_before", "status"),
+                imported_at=finished(found),
+            ),
             **_by_status(rows, ("applied", "clamped", "void", "failed")),
             "units up": int(rows.filter(pl.col("applied") > 0)["applied"].sum()),
             "units taken back": int(-rows.filter(pl.col("applied") < 0)["applied"].sum()),
@@ -190,7 +199,10 @@ def online_atp(
         value=table,
         check_results=[check_result(guards.not_negative(table, "sellable", name="online_atp_not_negative"))],
         metadata={
-            **described(table),
+            **described(
+                table,
+                first=("product_id", "scope", "facility_id", "available_to_promise", "counted_in_channel", "sellable"),
+            ),
             "products": channel.height,
             "products that can be sold": channel.filter(pl.col("sellable") > 0).height,
             "sellable units": int(channel["sellable"].sum()),
@@ -230,11 +242,16 @@ def pos_sales(
         value=sales,
         check_results=[check_result(guards.pos_sales_are_no_orders(orders)), alike],
         metadata={
-            **described(sales),
+            **described(sales, first=("event_at", "facility_id", "product_id", "quantity", "remark")),
             "units sold": int(-sales.filter(pl.col("quantity") < 0)["quantity"].sum()),
             "units returned": int(sales.filter(pl.col("quantity") > 0)["quantity"].sum()),
         },
     )
+
+
+def _largest(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """What moved most first: that is what somebody looks at a receipt for."""
+    return rows.sort(pl.col(column).abs(), descending=True, nulls_last=True, maintain_order=True)
 
 
 def _by_status(rows: pl.DataFrame, statuses: tuple[str, ...]) -> dict[str, int]:

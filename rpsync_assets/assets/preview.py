@@ -13,7 +13,7 @@ import polars as pl
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.desired import DesiredReader
 from rpsync_assets.assets.held import in_parts, refuse_out_of_turn, row_verdicts
-from rpsync_assets.assets.metadata import as_markdown, counted, described
+from rpsync_assets.assets.metadata import as_markdown, described
 from rpsync_assets.assets.publisher import Publisher
 from rpsync_assets.assets.replay import refuse_again
 from rpsync_assets.assets.shopify import mass_change
@@ -74,7 +74,7 @@ def reset_preview(
     return dg.MaterializeResult(
         value=changes,
         metadata={
-            **described(changes),
+            **described(changes, first=("facility_id", "upca", "quantity_on_hand", "would_be", "difference", "effect")),
             "receipt": "DRY RUN: nothing was delivered to the OMS, nothing was sent to Shopify",
             **_prefixed("OMS", summed(changes)),
             "OMS to zero": changes.filter(pl.col("crossing") == TO_ZERO).height,
@@ -154,4 +154,4 @@ def _movers(changes: pl.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def _prefixed(where: str, numbers: dict[str, int]) -> dict[str, int]:
-    return {name.replace("_", " ", 1): number for name, number in counted(where, numbers).items()}
+    return {f"{where} {name.replace('_', ' ')}": number for name, number in numbers.items()}

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import dagster as dg
 import polars as pl
 
+from rpsync_assets import links
 from rpsync_assets.assets.blueprint import asset
-from rpsync_assets.assets.metadata import described
 from rpsync_assets.explain.sources import opened
 from rpsync_assets.partitions import Slot, build_partitions
 from rpsync_assets.report.gather import gather
@@ -83,17 +83,18 @@ def daily_sync_report(
         ],
         schema=SCHEMA,
     )
-    link = None if url is None else f"{url.rstrip('/')}/reports/{slot.day.isoformat()}/{slot.store}.html"
+    link = links.report(settings, slot.day, slot.store)
     return dg.MaterializeResult(
         value=table,
         metadata={
-            **described(table),
+            "dagster/row_count": table.height,
             "verdict": day.heading,
             "bytes": len(page.encode()),
             "checks passed": sum(passed),
             "checks not passed": len(passed) - sum(passed),
-            "report": dg.MetadataValue.path(str(path)),
-            **({} if link is None else {"open the report": dg.MetadataValue.url(link)}),
+            # What opens with a click, if anybody serves it; else where it lies.
+            "report": dg.MetadataValue.path(str(path)) if link is None else dg.MetadataValue.url(link),
+            **({} if link is None else {"report file": dg.MetadataValue.path(str(path))}),
         },
     )
 
@@ -106,7 +107,7 @@ def _check_keys(settings: Settings) -> list[dg.AssetCheckKey]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        stored = build_checks(build_partitions(list(settings.stores)), settings.retries)
+        stored = build_checks(build_partitions(settings), settings.retries)
     keys = [dg.AssetCheckKey(dg.AssetKey(one.name), check) for one in ALL for check in one.checks]
     keys += [key for definition in stored for key in definition.check_keys]
     order = {name: number for number, name in enumerate(ASSETS)}

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
+from rpsync_assets import links
 from rpsync_assets.assets import reset_numbers
 from rpsync_assets.assets.blueprint import asset
 from rpsync_assets.assets.held import ACCOUNTING, fit_to_deliver
@@ -101,18 +102,24 @@ def filtered_reset(
             tables=tables,
         ),
     ]
+    rejected_url = links.rejected(settings, slot.day, slot.store)
     return dg.MaterializeResult(
         value=filtered,
         check_results=[*checks, *map(check_result, verdicts)],
         metadata={
-            **described(filtered, snapshot_at=raw["snapshot_at"]),
+            **described(
+                filtered,
+                first=("facility_id", "upca", "quantity", "store_code", "upc_text", "line_number"),
+                snapshot_at=raw["snapshot_at"],
+            ),
             "raw rows": accounting.read,
             "kept": accounting.kept,
             "inactive": accounting.inactive,
             "rejected": sum(accounting.rejected.values()),
             "kept share": round(accounting.kept / accounting.read, 6) if accounting.read else 0.0,
             **counted("rejected", {reason: accounting.rejected.get(reason, 0) for reason in REASONS}),
-            "rejected rows": dg.MetadataValue.path(str(spreadsheet)),
+            "spreadsheet of rejected rows": dg.MetadataValue.path(str(spreadsheet)),
+            **({} if rejected_url is None else {"open the rejected rows": dg.MetadataValue.url(rejected_url)}),
             **counted("owed", {why: owed.filter(pl.col("why") == why).height for why in WHY}),
             **({} if oms.ledger or owed.is_empty() else {"owed keys": "not delivered: [oms] ledger is off"}),
             "older files that cannot be read": ", ".join(unreadable) or "none",

@@ -126,7 +126,9 @@ def filtered_reset_parts(
         value=table,
         check_results=checks,
         metadata={
-            **described(table, snapshot_at=snapshot_at),
+            **described(
+                table, first=("file_name", "rows", "bytes", "remote_path", "delivered_at"), snapshot_at=snapshot_at
+            ),
             "dagster/row_count": filtered_reset.height,
             "bytes": int(table["bytes"].sum()),
             "generation": generation,

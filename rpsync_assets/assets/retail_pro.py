@@ -64,7 +64,9 @@ def raw_reset_file(
         value=table,
         check_results=[*checks, check_result(reset_guards.raw_is_new(row, day=slot.day)), older],
         metadata={
-            **described(table, snapshot_at=row["snapshot_at"]),
+            **described(
+                table, first=("file_name", "rows", "bytes", "file_kind", "snapshot_at"), snapshot_at=row["snapshot_at"]
+            ),
             "dagster/row_count": row["rows"],
             "bytes": row["bytes"],
             "sha256": row["sha256"],

@@ -33,6 +33,12 @@ RECEIPTS = {
     "dry_run": "DRY RUN: nothing was sent to Shopify; these are the differences that a publication would send",
     "on": "PUBLISHED: these differences were sent to Shopify",
 }
+NOTHING_DIFFERED = {
+    "dry_run": "DRY RUN: nothing differed; a publication would send nothing",
+    "on": "NOTHING TO SEND: no item differed, and nothing was sent to Shopify",
+}
+NONE_TAKEN = "NOTHING WAS SENT: items differed, and Shopify took none of them; see what it refuses"
+_PLACE = ("facility_id", "role")
 NOBODY = pl.DataFrame(schema={"product_id": pl.String, "facility_id": pl.String})
 
 FEED_CHECKS = {
@@ -65,7 +71,7 @@ def shopify_feed(
         value=feed,
         check_results=require(_feed_guards(feed)),
         metadata={
-            **described(feed),
+            **described(feed, first=("product_id", "facility_id", "quantity", "role", "shopify_location_id")),
             "units": int(feed["quantity"].sum()),
             "items at zero": feed.filter(pl.col("quantity") == 0).height,
         },
@@ -168,7 +174,7 @@ def _publish(
         return dg.MaterializeResult(
             value=nothing,
             check_results=[*checks, *map(check_result, unseen)],
-            metadata={**described(nothing), "receipt": RECEIPTS["off"]},
+            metadata={**described(nothing, first=("product_id", *_PLACE, "quantity")), "receipt": RECEIPTS["off"]},
         )
     published = publish(allowed)
     drifting = published.drifting
@@ -222,17 +228,22 @@ def _feed_guards(feed: pl.DataFrame) -> list[guards.Verdict]:
 def _receipt(published: Published, mode: str) -> dict[str, Any]:
     plan, bad = published.plan, published.bad_rows
     counts = dict(plan.group_by("outcome").len().iter_rows())
-    changed = plan.filter(pl.col("outcome").is_in(["up", "down"]))
+    changed = plan.filter(pl.col("outcome").is_in(["up", "down"])).sort(pl.col("difference").abs(), descending=True)
+    up = int(changed.filter(pl.col("difference") > 0)["difference"].sum())
+    down = int(-changed.filter(pl.col("difference") < 0)["difference"].sum())
+    # A delta reads no counts: it knows what should be shown, and by how much that changed.
+    numbers = ("shopify_available", "target") if published.compared_all else ("quantity",)
+    sent = {"units sent up": published.units_up, "units sent down": published.units_down}
     return {
-        **described(changed.sort(pl.col("difference").abs(), descending=True)),
+        **described(changed, first=("product_id", *_PLACE, *numbers, "difference")),
         "dagster/row_count": plan.height,
-        "receipt": RECEIPTS[mode],
+        "receipt": _said(published, mode, differing=changed.height),
         "compared": "everything with Shopify" if published.compared_all else "with what was published before",
-        **{outcome: counts.get(outcome, 0) for outcome in OUTCOMES},
-        "units sent up": published.units_up,
-        "units sent down": published.units_down,
-        "units up": int(changed.filter(pl.col("difference") > 0)["difference"].sum()),
-        "units down": int(-changed.filter(pl.col("difference") < 0)["difference"].sum()),
+        **{outcome.replace("_", " "): counts.get(outcome, 0) for outcome in OUTCOMES},
+        "units up": up,
+        "units down": down,
+        # Only where they tell something else: what was bought meanwhile, or refused.
+        **(sent if mode == "on" and (published.units_up, published.units_down) != (up, down) else {}),
         "items sent": published.sent,
         "items refused by Shopify": bad.height,
         **({"refused": _table(bad)} if bad.height else {}),
@@ -243,6 +254,12 @@ def _receipt(published: Published, mode: str) -> dict[str, Any]:
         "calls": published.calls,
         "seconds waited for Shopify's limit": round(published.waited_seconds, 3),
     }
+
+
+def _said(published: Published, mode: str, *, differing: int) -> str:
+    if not differing and not published.sent:
+        return NOTHING_DIFFERED[mode]
+    return RECEIPTS[mode] if published.sent or mode != "on" else NONE_TAKEN
 
 
 def _table(rows: pl.DataFrame) -> dg.MarkdownMetadataValue:

@@ -60,7 +60,11 @@ def unreported_shipments(
     return dg.MaterializeResult(
         value=shipped,
         metadata={
-            **described(shipped, snapshot_at=snapshot_at),
+            **described(
+                shipped,
+                first=("facility_id", "upca", "quantity", "order_name", "order_status", "issued_at"),
+                snapshot_at=snapshot_at,
+            ),
             "units": int(current["quantity"].sum()),
             "orders": current["order_id"].n_unique(),
             "orders imported twice": _same_name(current),
@@ -169,7 +173,11 @@ def variance_file(
         value=table,
         check_results=checks,
         metadata={
-            **described(table, snapshot_at=snapshot_at),
+            **described(
+                table,
+                first=("facility_id", "upca", "available_delta", "orders_part", "window_part", "orders"),
+                snapshot_at=snapshot_at,
+            ),
             "units": int(-table["available_delta"].sum()),
             "units of unreported orders": int(-table["orders_part"].sum()),
             "units of movements that the import overwrote": int(table["window_part"].sum()),

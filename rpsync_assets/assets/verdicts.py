@@ -64,3 +64,23 @@ def check_result(verdict: Verdict, *, release: str = "") -> dg.AssetCheckResult:
             **verdict.details,
         },
     )
+
+
+def of_partition(result: dg.AssetCheckResult, partition: str) -> dg.AssetCheckResult:
+    """A check result that says whose it is: Dagster lists the stores and days of a check under each other."""
+    return result._replace(description=placed(result.description or "", partition))
+
+
+def placed(found: str, partition: str) -> str:
+    """What was found, and of which store and day; ``unplaced`` takes that off again."""
+    return f"{found}{_place(partition)}"
+
+
+def unplaced(found: str, partition: str) -> str:
+    """What was found, where the store and day are plain to see."""
+    return found.removesuffix(_place(partition))
+
+
+def _place(partition: str) -> str:
+    day, _, store = partition.rpartition("|")
+    return f" · {' '.join(filter(None, (store, day)))}"

@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 
+from rpsync_assets.assets.verdicts import placed
 from rpsync_assets.clock.progress import Progress
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.failures import RERUN_HELPS, RUN_RETRIES
@@ -138,7 +139,7 @@ def _not_done(
         check_name=check,
         passed=False,
         severity=severity,
-        description=f"Not done: {waits_for.rstrip('. ')}. {FALLBACK}.",
+        description=placed(f"Not done: {waits_for.rstrip('. ')}. {FALLBACK}.", str(slot.key)),
         metadata={"observed": "not done", "threshold": f"done by {deadline:%Y-%m-%d %H:%M %Z}"},
         partition=str(slot.key),
     )
@@ -165,7 +166,9 @@ def _check(name: str, asset: str, description: str, partitions: Partitions) -> d
         late = (done_at - deadline).total_seconds() / 60
         return dg.AssetCheckResult(
             passed=True,
-            description=f"done {late:.0f} minutes after the deadline" if late > 0 else "done on time",
+            description=placed(
+                f"done {late:.0f} minutes after the deadline" if late > 0 else "done on time", str(slot.key)
+            ),
             metadata={
                 "observed": f"{done_at:%Y-%m-%d %H:%M %Z}",
                 "threshold": f"{deadline:%Y-%m-%d %H:%M %Z}",

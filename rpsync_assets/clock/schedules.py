@@ -12,7 +12,7 @@ from dagster._core.definitions.run_request import InstigatorType
 from rpsync_assets.clock.jobs import ACTIVE_PRODUCTS, RESET_DAY, RESET_DELIVERY, SHOPIFY_DELTAS
 from rpsync_assets.clock.lateness import warn
 from rpsync_assets.clock.progress import Progress
-from rpsync_assets.clock.sensors import sensor_name
+from rpsync_assets.clock.sensors import OFF, sensor_name
 from rpsync_assets.partitions import Slot
 from rpsync_assets.settings import Settings
 
@@ -32,7 +32,7 @@ def _list(settings: Settings, store: str) -> dg.ScheduleDefinition:
         cron_schedule="0 1 * * *",
         execution_timezone=settings.store(store).time_zone,
         job=ACTIVE_PRODUCTS,
-        description=f"{store}: compiles the day's list of active products.",
+        description=f"{store}: compiles the day's list of active products. {OFF}",
         execution_fn=lambda context: dg.RunRequest(partition_key=_today(context, settings, store).key),
     )
 
@@ -61,7 +61,7 @@ def _day(settings: Settings, store: str) -> dg.ScheduleDefinition:
         execution_timezone=settings.store(store).time_zone,
         job=RESET_DAY if settings.oms.kind == "embedded" else RESET_DELIVERY,
         description=f"{store}: the day should have begun. The sensor {sensor_name(store)} begins it when its data is"
-        " there, and this says what is missing if it has not; without that sensor this begins it, ready or not.",
+        f" there, and this says what is missing if it has not; without that sensor this begins it, ready or not. {OFF}",
         execution_fn=begin,
     )
 
@@ -72,7 +72,7 @@ def _delta(settings: Settings, store: str) -> dg.ScheduleDefinition:
         cron_schedule="*/15 * * * *",
         execution_timezone=settings.store(store).time_zone,
         job=SHOPIFY_DELTAS,
-        description=f"{store}: brings to Shopify what changed since the last publication.",
+        description=f"{store}: brings to Shopify what changed since the last publication. {OFF}",
         execution_fn=lambda _context: dg.RunRequest(partition_key=store),
     )
 

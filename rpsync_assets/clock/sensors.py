@@ -31,6 +31,9 @@ EVERY_SECONDS = 60
 LOOK_BACK = timedelta(days=7)
 """So many days back a file that was missed is still landed, and an import still followed."""
 
+OFF = "Off until somebody switches it on, here; until then nothing runs but what a person starts."
+"""The end of every description, for whoever finds no tick."""
+
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=1)
 """Between tries of a step that failed; each pause is twice as long as the one before."""
@@ -53,7 +56,7 @@ def _sensor(store: str, jobs: list[Any]) -> dg.SensorDefinition:
         jobs=jobs,
         minimum_interval_seconds=EVERY_SECONDS,
         description=f"{store}: lands Retail Pro's file when it is whole, starts each part of the day when what it needs"
-        " is there, tries again what a rerun may cure, and says so at the deadline when the day is not done.",
+        f" is there, tries again what a rerun may cure, and says so at the deadline when the day is not done. {OFF}",
     )
     def day(
         context: dg.SensorEvaluationContext,

@@ -47,7 +47,7 @@ def raw_row_count(rows: int, *, file_name: str, file_kind: str) -> Verdict:
         name="raw_row_count",
         passed=rows > 0 or file_kind == "delta",
         observed=rows,
-        threshold="at least 1" if file_kind == "full" else "at least 0 (a delta may be empty; its delivery is held)",
+        threshold="at least 1" if file_kind == "full" else "none: a delta may be empty, and is held at its delivery",
         found=f"{file_name} has {rows} rows below its header",
         mend="A full file is never empty: ask Retail Pro to export and send it again",
     )
@@ -145,7 +145,7 @@ def upca_valid(frame: pl.DataFrame, *, name: str) -> Verdict:
         threshold="at most 0 UPCAs that are not 7 to 14 digits",
         found=f"{frame.height - invalid} of {frame.height} UPCAs are valid; {failing} of them fail their check digit",
         mend="Correct the UPCA in the OMS (GOOD_IDENTIFICATION)",
-        details={"failing_check_digit": failing},
+        details={"failing check digit": failing},
     )
 
 

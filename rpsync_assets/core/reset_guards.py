@@ -24,6 +24,11 @@ ENOUGH_DAYS = 3
 GOOD_DAYS = 7
 """A file is held against the median of up to seven delivered days of its kind, once there are three."""
 
+NOTHING_TO_COMPARE = "first day, nothing to compare with"
+"""What a guard that compares with earlier days says where there are none."""
+
+NO_FULL_FILES = "no two full files to compare"
+
 RELEASE = 'materialize filtered_reset_parts with the config {"release": "why you are sure"}'
 RELEASE_HELD = (
     'materialize filtered_reset_parts of that day with the config {"release": "why you are sure"}, then this day again'
@@ -110,15 +115,22 @@ def rows_like_other_days(
     return Verdict(
         name="rows_like_other_days",
         passed=not judged or least <= share <= most,
-        observed=round(share, 4),
+        observed=round(share, 4) if usual is not None else _too_early(len(good_days)),
         threshold=f"{least} to {most} of the median of the last good {kind} files",
         found=f"{file_name} has {rows} rows; the median of the last {len(good_days)} good {kind} files is {usual:.0f}"
         if usual is not None
-        else f"{file_name} has {rows} rows; fewer than {ENOUGH_DAYS} good {kind} files to compare with",
+        else f"{file_name} has {rows} rows; {_too_early(len(good_days))}: it takes {ENOUGH_DAYS} good {kind} files",
         mend=f"Ask Retail Pro whether the export was cut or changed. If it is right, {RELEASE}",
         releasable=True,
         details={"rows": rows, "median": usual if usual is not None else "none"},
     )
+
+
+def _too_early(good_days: int) -> str:
+    """Instead of a number that would look like a comparison."""
+    if not good_days:
+        return NOTHING_TO_COMPARE
+    return f"only {good_days} good day{'' if good_days == 1 else 's'} before, nothing to compare with yet"
 
 
 def rejected_share(accounting: Accounting, *, limits: Limits, unknown_codes: Sequence[str]) -> Verdict:
@@ -150,7 +162,7 @@ def rejected_share(accounting: Accounting, *, limits: Limits, unknown_codes: Seq
         found="; ".join(found),
         mend=f"Look at rejected_reset_rows; mend the export, the settings or the OMS's facilities, or {RELEASE}",
         releasable=True,
-        details={f"share_{reason}": round(share, 6) for reason, (share, _rows) in shares.items()},
+        details={f"share: {reason}": round(share, 6) for reason, (share, _rows) in shares.items()},
     )
 
 
@@ -166,9 +178,11 @@ def zeroed_share(falling: int, *, with_stock: int, limits: Limits) -> Verdict:
     return Verdict(
         name="zeroed_share",
         passed=falling < FEW or share <= limits.zeroed_share,
-        observed=round(share, 4),
+        observed=round(share, 4) if with_stock else NOTHING_TO_COMPARE,
         threshold=f"at most {limits.zeroed_share} of the keys with stock",
-        found=f"{falling} of {with_stock} keys with stock fall to zero",
+        found=f"{falling} of {with_stock} keys with stock fall to zero"
+        if with_stock
+        else f"no key has stock at the OMS yet: {NOTHING_TO_COMPARE}",
         mend=f"Ask the shops whether they are really empty; a broken export looks like this. If they are, {RELEASE}",
         releasable=True,
         details={"falling": falling, "with stock": with_stock},
@@ -187,9 +201,11 @@ def missing_share(missing: int, *, known: int, limits: Limits) -> Verdict:
     return Verdict(
         name="missing_share",
         passed=missing < FEW or share <= limits.missing_share,
-        observed=round(share, 4),
+        observed=round(share, 4) if known else NO_FULL_FILES,
         threshold=f"at most {limits.missing_share} of the known keys",
-        found=f"{missing} of {known} known keys are not in the full file" if known else "no key is known yet",
+        found=f"{missing} of {known} known keys are not in the full file"
+        if known
+        else f"{NO_FULL_FILES}: only a full file that follows a good one can lack keys",
         mend=f"Ask Retail Pro whether a shop or a part of the range is missing. If it is right, {RELEASE}",
         releasable=True,
         details={"missing": missing, "known": known},

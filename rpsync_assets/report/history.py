@@ -10,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 
+from rpsync_assets.assets.verdicts import unplaced
+
 DAYS = 30
 
 
@@ -68,7 +70,7 @@ def _check(instance: dg.DagsterInstance, key: dg.AssetCheckKey, store: str, day:
         severity="" if today is None else today.severity.value,
         number="" if today is None else _text(today, "observed"),
         threshold="" if today is None else _text(today, "threshold"),
-        found="" if today is None else today.description or "",
+        found="" if today is None else unplaced(today.description or "", f"{day}|{store}"),
     )
 
 

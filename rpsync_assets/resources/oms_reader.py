@@ -4,6 +4,7 @@ Belongs here: running the questions of ``oms_sql``. Does not: which kind of OMS 
 ``resources/hotwax_oms``), rules (``core/``), writing: only the OMS writes to its database.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ KEY_LEDGER_SCHEMA = {
 KNOWN_PRODUCT_SCHEMA = {
     "product_id": pl.String,
     "sku": pl.String,
+    "name": pl.String,
     "upca": pl.String,
     "upca_is_current": pl.Int64,
     "is_physical": pl.Int64,
@@ -85,6 +87,13 @@ KNOWN_FACILITY_SCHEMA = {
     "closed_at": MOMENT,
     "is_physical": pl.Int64,
     "stores": pl.String,
+}
+FOUND_PRODUCT_SCHEMA = {
+    "product_id": pl.String,
+    "sku": pl.String,
+    "name": pl.String,
+    "upca": pl.String,
+    "published": pl.Int64,
 }
 STATUS_FINISHED = "SERVICE_FINISHED"
 STATUS_CRASHED = "SERVICE_CRASHED"
@@ -306,6 +315,16 @@ class OmsReader:
         """``KNOWN_FACILITY_SCHEMA``: facilities by id or external id, in any case, of whatever store."""
         known = self._ask(oms_sql.FACILITIES_CALLED, KNOWN_FACILITY_SCHEMA, at=self._at, name=name.strip().upper())
         return known.with_columns(pl.col("is_physical") == 1)
+
+    def find_products(self, store: str, asked: str, *, most: int) -> pl.DataFrame:
+        """``FOUND_PRODUCT_SCHEMA``: by id or SKU, or published by this store with these words in its description."""
+        words = [re.sub(r"([!%_])", r"!\1", word) for word in asked.lower().split()[: oms_sql.FOUND_WORDS]]
+        given = {f"w{place}": f"%{word}%" for place, word in enumerate(words)}
+        anything = {f"w{place}": "%" for place in range(len(words), oms_sql.FOUND_WORDS)}
+        return self._ask(
+            *(oms_sql.FOUND_PRODUCTS, FOUND_PRODUCT_SCHEMA),
+            **{"store": store, "at": self._at, "exactly": asked, "most": most, **given, **anything},
+        ).with_columns(pl.col("published") == 1)
 
     def _ask(
         self, question: str, schema: Mapping[str, pl.DataType | type[pl.DataType]], **values: object

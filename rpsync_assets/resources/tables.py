@@ -8,6 +8,7 @@ Layout: ``<folder>/<table>/business_date=2026-03-10/product_store=US/part.parque
 have none. Beside the assets' own tables there are side tables, such as the rejected rows of a filter.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,8 @@ from rpsync_assets.resources.private import promoted
 
 RUN_ID = "run_id"
 """The Parquet file's own note of the run that wrote it."""
+
+_DATE = re.compile(r"business_date=(\d{4}-\d{2}-\d{2})")
 
 
 class StoreDay(Protocol):
@@ -72,6 +75,13 @@ class Tables:
                 f"There is no {table} for {slot.store} on {slot.day} yet", "Materialize the assets before it first"
             )
         return pl.read_parquet(path, hive_partitioning=False)
+
+    def dates(self, store: str | None = None) -> set[date]:
+        """The business dates of which anything is stored: of one product store, or of any."""
+        dated = "*/business_date=*"
+        places = self.folder.glob(dated) if store is None else self.folder.glob(f"{dated}/product_store={store}")
+        found = {_DATE.fullmatch((place if store is None else place.parent).name) for place in places}
+        return {date.fromisoformat(match[1]) for match in found if match}
 
     def run_id(self, table: str, partition: str) -> str | None:
         """The run that wrote a partition, or None where it is not written or not noted."""

@@ -6,11 +6,12 @@ Belongs here: what a command needs in its environment to work on the sandbox. Do
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from rpsync_assets import links
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.resources.private import private_file, private_folder, promoted
 from rpsync_assets.sandbox import shopify_counts
@@ -25,6 +26,12 @@ from rpsync_assets.sandbox.world import World, prepare, store_ids
 from rpsync_assets.settings import CONFIG_VARIABLE, DATA_DIR_VARIABLE, TOKEN_PREFIX
 
 DAGSTER_HOME = "DAGSTER_HOME"
+DAYS_BEFORE = timedelta(weeks=3)
+"""So far before the first morning that is played the UI's dates begin."""
+
+MOST_CHANGED, MOST_ZEROED = 0.75, 0.2
+"""Of a shop's items, by one publication. A first one changes up to 0.69 of them (the season's, whose file counts all)
+and takes up to 0.07 to zero: measured over sizes, and over seeds and stores of the smallest, the most uneven."""
 
 DAGSTER_YAML = """\
 # Made by rpsync; yours to change. Nothing is reported to anybody, and runs start at once.
@@ -128,13 +135,16 @@ def _write_settings(world: World, endpoint: SftpEndpoint, shop_url: str, played:
         f'[stores.{store.store_id}]\ntime_zone = "{store.time_zone}"\nchannel = "{store.store_id}_ONLINE"\n'
         f'[stores.{store.store_id}.shopify]\nurl = "{shop_url}"\n'
         f'publish = "{"on" if played.get(store.store_id) == _begun(store, None) else "dry_run"}"\n'
-        # A small shop whose first publication this is: much of it changes, and nobody is there to say that it may.
-        "max_changed_share = 1.0\nmax_zeroed_share = 1.0\n\n"
+        # A shop whose first publication this is: most of it changes, and nobody is there to say that it may.
+        f"max_changed_share = {MOST_CHANGED}\nmax_zeroed_share = {MOST_ZEROED}\n\n"
         for store in ROSTER
         if store.store_id in known
     )
     text = f"""\
 # Written by the sandbox at every start.
+first_date = {min(played.values()) - DAYS_BEFORE}
+reports_url = "{links.LOCAL}"
+
 {stores}[sftp]
 host = "{endpoint.host}"
 port = {endpoint.port}

@@ -102,7 +102,7 @@ def _funnel(runs: list[Run]) -> Table:
         (
             "Shopify full reset",
             "shopify_full_reset",
-            "{up:,} up, {down:,} down, {unchanged:,} unchanged, {not_stocked:,} not stocked; {items sent:,} sent",
+            "{up:,} up, {down:,} down, {unchanged:,} unchanged, {not stocked:,} not stocked; {items sent:,} sent",
         ),
         ("Shopify delta", "shopify_delta", "{up:,} up, {down:,} down; {items sent:,} sent"),
     ):

@@ -57,7 +57,7 @@ def test_an_asset_tells_what_it_is_its_columns_and_its_numbers(page: Page, ui: U
     expect(body).to_contain_text("The rows to apply: counts of active products at the store's facilities")
     expect(body).to_contain_text("F: pieces that Retail Pro counted")
     expect(body).to_contain_text("kept share")
-    expect(body).to_contain_text("rejected_unknown_facility")
+    expect(body).to_contain_text("rejected: unknown_facility")
     expect(body).to_contain_text("seconds")
 
 
@@ -83,6 +83,36 @@ def test_the_report_is_opened_from_its_asset_and_explains_a_key(page: Page, ui: 
     page.get_by_label("UPC").fill(upc)
     page.get_by_role("button", name="Explain").click()
     expect(page.locator("body")).to_contain_text("Retail Pro counted")
+
+
+def test_any_sku_leads_to_the_story_of_its_number(page: Page, ui: Ui) -> None:
+    """From the asset's page: a click to the search page, a SKU typed, a shop chosen, its story read."""
+    page.goto(f"{ui.url}/assets/online_atp")
+    address = page.locator('a[href*="/search"]').first.get_attribute("href")
+    assert address is not None
+    page.goto(address)
+    body = page.locator("body")
+    asked = page.get_by_label("SKU, UPC, product id or description")
+    asked.fill("LOA")
+    page.get_by_role("button", name="Look up").click()
+    choice = page.locator("table a").first
+    sku = choice.inner_text()
+    assert sku.startswith("LOA")
+    page.set_viewport_size({"width": 1100, "height": 760})
+    page.get_by_label("SKU, UPC, product id or description").fill(sku)
+    page.keyboard.press("Enter")
+    expect(page.locator("h2")).to_contain_text(sku)
+    picture(page, "search")
+    page.get_by_role("link", name="why?").first.click()
+    expect(body).to_contain_text("What may be sold, step by step")
+    expect(body).to_contain_text("Shopify before and after")
+    picture(page, "story")
+    page.get_by_role("link", name="The day's report").click()
+    expect(body).to_contain_text(re.compile(r"All \d+ checks passed"))
+    page.get_by_label("Look up any SKU").fill('"><script>document.title="taken"</script>')
+    page.keyboard.press("Enter")
+    expect(body).to_contain_text('"><script>')
+    assert page.title() != "taken"
 
 
 def test_a_bad_file_ends_in_a_red_check_that_says_number_threshold_and_mend(page: Page, ui: Ui) -> None:

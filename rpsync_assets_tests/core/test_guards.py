@@ -76,7 +76,7 @@ def test_a_upca_that_cannot_be_matched_is_refused_and_a_failing_check_digit_only
 ) -> None:
     verdict = guards.upca_valid(pl.DataFrame({"upca": upcas}, schema={"upca": pl.String}), name="filtered_upca_valid")
     assert (verdict.name, verdict.passed, verdict.observed) == ("filtered_upca_valid", invalid == 0, invalid)
-    assert verdict.details == {"failing_check_digit": failing}
+    assert verdict.details == {"failing check digit": failing}
 
 
 @pytest.mark.parametrize(

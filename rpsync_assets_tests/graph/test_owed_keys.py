@@ -189,7 +189,7 @@ def test_an_empty_delta_with_owed_keys_is_a_day_with_rows(example: TinyWorld):
     ran = day(example, SECOND, [])
     agrees(ran)
     assert ran.metadata["filtered_reset"]["kept"] == 0
-    assert ran.metadata["filtered_reset"]["owed_day_not_delivered"] == 1
+    assert ran.metadata["filtered_reset"]["owed: day_not_delivered"] == 1
 
 
 def test_without_a_ledger_owed_keys_are_told_and_not_delivered(example: TinyWorld, monkeypatch: pytest.MonkeyPatch):

@@ -222,7 +222,7 @@ def test_bad_items_are_named_and_all_others_go_out(online: Online) -> None:
     assert ran.failures == {}
     said = ran.metadata["shopify_full_reset"]
     assert (said["items sent"], said["items refused by Shopify"]) == (2, 1)
-    assert said["refused_NON_MUTABLE_INVENTORY_ITEM"] == 1
+    assert said["refused: NON_MUTABLE_INVENTORY_ITEM"] == 1
     assert online.shown() == (1, 20, 0)
 
 

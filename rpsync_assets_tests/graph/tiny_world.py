@@ -89,6 +89,8 @@ class TinyWorld:
         return Settings.model_validate(
             {
                 "data_dir": self.data,
+                # These days are long past; the default begins last month.
+                "first_date": "2025-01-01",
                 "stores": {"US": {"time_zone": "America/New_York", "channel": "US_ONLINE", **self.store}},
                 "sftp": {
                     "host": self.endpoint.host,
