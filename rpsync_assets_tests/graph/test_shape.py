@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -65,8 +65,9 @@ CHECKS = {
 
 @pytest.fixture(scope="module")
 def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
-    """As on a bare clone: no rpsync.toml, nothing in the environment."""
-    return build_defs(load_settings({}, tmp_path_factory.mktemp("bare")))
+    """As on a bare clone: no rpsync.toml, nothing in the environment; but for the dates of these tests."""
+    settings = load_settings({}, tmp_path_factory.mktemp("bare"))
+    return build_defs(settings.model_copy(update={"first_date": date(2026, 3, 1)}))
 
 
 def test_the_assets_their_groups_and_what_they_depend_on(defs: dg.Definitions):
