@@ -22,7 +22,8 @@ SHOWN_AT_ONCE = 1000
 
 LONGEST_CELL = 80
 SNAPSHOT = "snapshot at"
-_MARKUP = re.compile(r"[\\`*\[\]<>|&]")
+_MARKUP = re.compile(r"[\\`*\[\]<>|&]|\b_|_\b")
+"""An underscore within a word is none: names and ids stay as they are."""
 
 
 def described(frame: pl.DataFrame, *, first: Sequence[str] = (), **more: object) -> dict[str, Any]:

@@ -38,7 +38,6 @@ NOTHING_DIFFERED = {
     "on": "NOTHING TO SEND: no item differed, and nothing was sent to Shopify",
 }
 NONE_TAKEN = "NOTHING WAS SENT: items differed, and Shopify took none of them; see what it refuses"
-_PLACE = ("facility_id", "role")
 NOBODY = pl.DataFrame(schema={"product_id": pl.String, "facility_id": pl.String})
 
 FEED_CHECKS = {
@@ -174,7 +173,10 @@ def _publish(
         return dg.MaterializeResult(
             value=nothing,
             check_results=[*checks, *map(check_result, unseen)],
-            metadata={**described(nothing, first=("product_id", *_PLACE, "quantity")), "receipt": RECEIPTS["off"]},
+            metadata={
+                **described(nothing, first=("product_id", "role", "quantity", "facility_id")),
+                "receipt": RECEIPTS["off"],
+            },
         )
     published = publish(allowed)
     drifting = published.drifting
@@ -235,7 +237,7 @@ def _receipt(published: Published, mode: str) -> dict[str, Any]:
     numbers = ("shopify_available", "target") if published.compared_all else ("quantity",)
     sent = {"units sent up": published.units_up, "units sent down": published.units_down}
     return {
-        **described(changed, first=("product_id", *_PLACE, *numbers, "difference")),
+        **described(changed, first=("product_id", "role", *numbers, "difference", "facility_id")),
         "dagster/row_count": plan.height,
         "receipt": _said(published, mode, differing=changed.height),
         "compared": "everything with Shopify" if published.compared_all else "with what was published before",

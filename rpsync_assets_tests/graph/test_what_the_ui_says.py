@@ -133,12 +133,16 @@ def test_a_wide_table_is_cut_to_fewer_rows() -> None:
 
 
 def test_other_people_s_text_is_no_markup_and_ends_no_cell() -> None:
-    text = as_markdown(pl.DataFrame({"text": ["a|b", "<img src=x>", "[click](javascript:x)", "two\nlines"]}))
+    text = as_markdown(
+        pl.DataFrame({"text": ["a|b", "<img src=x>", "[click](javascript:x)", "two\nlines", "_NA_", "a_b"]})
+    )
     assert [line.replace(" ", "") for line in text.splitlines()[2:]] == [
         r"|a\|b|",
         r"|\<imgsrc=x\>|",
         r"|\[click\](javascript:x)|",
         "|twolines|",
+        r"|\_NA\_|",
+        "|a_b|",
     ]
 
 
