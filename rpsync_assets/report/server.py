@@ -28,7 +28,7 @@ pre { white-space: pre-wrap; font: 13px/1.55 ui-monospace, Menlo, Consolas, mono
 {% for path, name in links %}<p><a href="{{ path }}">{{ name }}</a></p>{% endfor %}
 </body></html>
 """)
-_FILE = re.compile(r"[^/\\]+\.html")
+_FILE = re.compile(r"[^/\\]+\.(html|csv)")
 
 
 def build_pages(settings: Settings) -> FastAPI:
@@ -46,11 +46,11 @@ def build_pages(settings: Settings) -> FastAPI:
 
     @app.get("/reports/{day}/{name}")
     def report(day: date, name: str) -> FileResponse:
-        """One report."""
+        """One report, or a list that lies beside it."""
         file: Path = reports / day.isoformat() / name
         if not _FILE.fullmatch(name) or not file.is_file():
             raise HTTPException(404, f"There is no report {day}/{name}: materialize daily_sync_report")
-        return FileResponse(file, media_type="text/html")
+        return FileResponse(file, media_type="text/csv" if name.endswith(".csv") else "text/html")
 
     @app.get("/explain")
     def explanation(store: str, date: date, facility: str, upc: str) -> HTMLResponse:
