@@ -13,7 +13,7 @@ import polars as pl
 from rpsync_assets.core.errors import NotYetError, SetupError
 from rpsync_assets.core.names import undo_name
 from rpsync_assets.core.parts import LOCATION
-from rpsync_assets.core.undo import KEY, undo
+from rpsync_assets.core.undo import KEY, REMARK, undo
 from rpsync_assets.core.variance import to_csv
 from rpsync_assets.explain.sources import Sources, opened
 from rpsync_assets.resources.private import promoted
@@ -79,7 +79,7 @@ def prepare_undo(settings: Settings, store: str, day: date, folder: Path) -> Und
         )
     file = folder / undo_name(store, day)
     with promoted(file) as handle:
-        handle.write(to_csv(rows, LOCATION, f"Undo of the reset and variance of {store} for {day}"))
+        handle.write(to_csv(rows, LOCATION, f"{REMARK} {store} for {day}"))
     return Undone(file, rows, changed.join(accepted, on=KEY, how="anti").height)
 
 

@@ -10,6 +10,9 @@ import polars as pl
 
 KEY = ["facility_id", "product_id"]
 
+REMARK = "Undo of the reset and variance of"
+"""What the comment of each row begins with; the OMS's ledger keeps it."""
+
 UNDO_SCHEMA = {
     "facility_id": pl.String,
     "product_id": pl.String,

@@ -8,17 +8,20 @@ unpacked first, which takes seconds.
 
 import csv
 import mmap
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rpsync_assets.core import cells
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.header import Header
 from rpsync_assets.core.lines import count_lines
 from rpsync_assets.resources.landing import blocks
 
 _CHUNK = 4 * 1024 * 1024
+_NO_DECIMALS = re.compile(r"[.,]0+$")
 _ENOUGH_DIGITS = 6
 """Fewer digits than this stand in many lines: then counting to a line is quicker than looking for it."""
 
@@ -36,33 +39,57 @@ class RawLine:
 
 @dataclass(frozen=True)
 class RawFile:
-    """A landed file and how it is to be read."""
+    """A landed file and how it is to be read; ``lines`` were counted when it arrived, its header's included."""
 
     path: Path
     packing: Packing
     header: Header
+    lines: int = 0
 
     def holding(self, digits: str) -> list[RawLine]:
         """The lines whose UPC is these digits but for zeros before them and a spreadsheet's marks, at any code."""
         if self.packing.plain:
             with self._mapped() as mapped:
-                found = [self._read(text, offset=offset) for offset, text in _lines_with(mapped, digits.encode())]
+                found = [self._read(text, offset=start) for start, text in self._records_with(mapped, digits)]
         else:
-            found, before, inside = [], 0, False
+            found, before = [], 0
+            # A block holds whole records.
             for block in blocks(self.path, start=0, packing=self.packing):
-                for offset, text in _lines_with(block.data, digits.encode()):
-                    lines, _ = count_lines(block.data[:offset], inside_quotes=inside)
+                for start, text in self._records_with(block.data, digits):
+                    lines, _ = count_lines(block.data[:start])
                     found.append(self._read(text, number=before + lines + 1))
-                ended, inside = count_lines(block.data, inside_quotes=inside)
-                before += ended
+                before += count_lines(block.data)[0]
         return [line for line in found if _digits_of(line.upc) == digits]
+
+    def _records_with(self, content: "mmap.mmap | bytes", digits: str) -> Iterator[tuple[int, str]]:
+        """Records that hold some digits: where they begin, and their text. A quoted field may hold line ends."""
+        counted, quotes, told = 0, 0, -1
+        for start, end in _lines_with(content, digits.encode()):
+            first, last = start, end
+            if len(self._fields(_text(content[start:end]))) != len(self.header.names):
+                quotes += _times(content, b'"', counted, start)
+                counted = start
+                first, last = _record_around(content, start, end, inside=quotes % 2 == 1)
+            if first > told:
+                yield first, _text(content[first:last])
+                told = first
+
+    def _fields(self, text: str) -> list[str]:
+        try:
+            return next(csv.reader([text], delimiter=self.header.separator), list[str]())
+        except csv.Error:
+            return []
 
     def numbered(self, line: RawLine) -> RawLine:
         """A line with its number, the header being 1."""
         if line.number:
             return line
-        number, inside = 1, False
         with self._mapped() as mapped:
+            before, after = (_times(mapped, b"\n", *ends) for ends in ((0, line.offset), (line.offset, len(mapped))))
+            # As many line ends as lines: none is inside quotes, and telling them apart would take three times as long.
+            if before + after + (mapped[-1:] != b"\n") == self.lines:
+                return replace(line, number=before + 1)
+            number, inside = 1, False
             for start in range(0, line.offset, _CHUNK):
                 piece = mapped[start : min(start + _CHUNK, line.offset)]
                 ended, inside = count_lines(piece, inside_quotes=inside)
@@ -98,8 +125,7 @@ class RawFile:
         return ""
 
     def _read(self, text: str, *, number: int = 0, offset: int = 0) -> RawLine:
-        fields = next(csv.reader([text], delimiter=self.header.separator), list[str]())
-        names = self.header.names
+        fields, names = self._fields(text), self.header.names
         if len(fields) != len(names):
             return RawLine(number, text, offset=offset)
         code, upc = fields[names.index(self.header.store_code)], fields[names.index(self.header.upc)]
@@ -115,14 +141,33 @@ class RawFile:
         return (block.data for block in blocks(self.path, start=0, packing=self.packing))
 
 
-def _lines_with(content: "mmap.mmap | bytes", needle: bytes) -> Iterator[tuple[int, str]]:
-    """Lines that hold some bytes: where they begin, and their text."""
+def _lines_with(content: "mmap.mmap | bytes", needle: bytes) -> Iterator[tuple[int, int]]:
+    """Lines that hold some bytes: where they begin and end."""
     place = content.find(needle)
     while place >= 0:
         start, end = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
         end = len(content) if end < 0 else end
-        yield start, _text(content[start:end])
+        yield start, end
         place = content.find(needle, end)
+
+
+def _record_around(content: "mmap.mmap | bytes", start: int, end: int, *, inside: bool) -> tuple[int, int]:
+    """Where the record begins and ends that a line is part of; ``inside``: a quote is open where the line begins."""
+    while inside and start:
+        before = content.rfind(b"\n", 0, start - 1) + 1
+        inside ^= content[before:start].count(b'"') % 2 == 1
+        start = before
+    quotes = content[start:end].count(b'"')
+    while quotes % 2 and end < len(content):
+        after = content.find(b"\n", end + 1)
+        after = len(content) if after < 0 else after
+        quotes += content[end:after].count(b'"')
+        end = after
+    return start, end
+
+
+def _times(content: "mmap.mmap | bytes", what: bytes, start: int, end: int) -> int:
+    return sum(content[at : min(at + _CHUNK, end)].count(what) for at in range(start, end, _CHUNK))
 
 
 def _record(piece: bytes, ended: int, *, inside: bool) -> str:
@@ -142,9 +187,8 @@ def _record(piece: bytes, ended: int, *, inside: bool) -> str:
 
 def _digits_of(upc: str) -> str:
     """The digits that ``core.gtin`` would read, without zeros before them; what it does not read stays as it is."""
-    trimmed = upc.strip().strip("'=\"")
-    whole, _, decimals = trimmed.partition(".")
-    return (trimmed if decimals.strip("0") else whole).lstrip("0")
+    trimmed = upc.strip(cells.SPACES + cells.INVISIBLE + "'=\"")
+    return _NO_DECIMALS.sub("", trimmed).lstrip("0")
 
 
 def _text(line: bytes) -> str:

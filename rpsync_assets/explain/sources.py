@@ -5,12 +5,13 @@ Belongs here: tables, state, publications, the OMS and the landed file of one st
 Nothing is made or changed: what is not there is told as not there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from sqlalchemy import make_url
@@ -22,9 +23,11 @@ from rpsync_assets.resources.databases import open_engine, open_replica, told_pl
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
-from rpsync_assets.resources.state import State
+from rpsync_assets.resources.state import Delivery, Kind, State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings, StoreSettings
+
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -53,12 +56,12 @@ class Sources:
         """Copies of what was sent."""
         return Outbox(self.settings.data_dir / "outbox")
 
-    @property
+    @cached_property
     def state(self) -> State | None:
         """What was delivered and accepted; None where nothing ever was."""
         return State(self.settings.state_database_url) if self._has_state else None
 
-    @property
+    @cached_property
     def publications(self) -> Publications | None:
         """What was published; None where nothing ever was."""
         return Publications(self.settings.state_database_url) if self._has_state else None
@@ -68,21 +71,57 @@ class Sources:
         url = make_url(self.settings.state_database_url)
         return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 
+    def close(self) -> None:
+        """Let go of the state database, if it was opened."""
+        for one in (self.__dict__.get("state"), self.__dict__.get("publications")):
+            if one is not None and "engine" in one.__dict__:
+                one.engine.dispose()
+
+    def ask(self, question: Callable[[OmsReader], Answer]) -> Answer | None:
+        """The OMS's answer; None where it has none to give, and ``oms_trouble`` says why."""
+        if self.oms is None:
+            return None
+        try:
+            with told_plainly("The OMS database"):
+                return question(self.oms)
+        except RpsyncError as error:
+            self.oms_trouble = str(error)
+            return None
+
     def table(self, name: str, *, dated: bool = True) -> pl.DataFrame | None:
         """A partition's rows, read once; None where it was never written."""
         if name not in self._read:
-            path = self.tables.path(name, f"{self.day}|{self.store}" if dated else self.store)
+            path = self._path(name, dated=dated)
             self._read[name] = pl.read_parquet(path, hive_partitioning=False) if path.exists() else None
         return self._read[name]
 
+    def made_at(self, name: str, *, dated: bool = True) -> datetime | None:
+        """When a partition was written."""
+        path = self._path(name, dated=dated)
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else None
+
     def run_id(self, name: str, *, dated: bool = True) -> str | None:
         """The run that wrote a partition."""
-        return self.tables.run_id(name, f"{self.day}|{self.store}" if dated else self.store)
+        return self.tables.run_id(name, self._partition(dated=dated))
+
+    def _path(self, name: str, *, dated: bool) -> Path:
+        return self.tables.path(name, self._partition(dated=dated))
+
+    def _partition(self, *, dated: bool) -> str:
+        return f"{self.day}|{self.store}" if dated else self.store
+
+    def stopped(self, asset: str) -> list[str]:
+        """What stopped an asset when it was run last, a sentence each."""
+        return [f"{asset} was stopped: {stop['found']}. {stop['mend']}." for stop in self.stops(asset)]
 
     def stops(self, asset: str) -> list[dict[str, Any]]:
         """What stopped an asset when it was run last."""
         stops = self.table("stops")
         return [] if stops is None else stops.filter(pl.col("asset") == asset).to_dicts()
+
+    def deliveries(self, kind: Kind) -> list[Delivery]:
+        """What was taken for delivery for the day; one without ``delivered_at`` may have gone out all the same."""
+        return [] if self.state is None else self.state.deliveries(self.store, self.day, kind)
 
     @property
     def raw(self) -> dict[str, Any] | None:
@@ -91,23 +130,33 @@ class Sources:
         return None if raw is None else raw.row(0, named=True)
 
     @property
-    def raw_file(self) -> RawFile | None:
-        """The landed file; None where it is gone."""
-        return None if self.raw is None else self._file(self.raw)
+    def landed(self) -> list[dict[str, Any]]:
+        """The rows about every file that was landed for the day, in the order of landing."""
+        landed = self.table("landed_files")
+        return [] if landed is None else landed.to_dicts()
 
-    def older_file(self, day: date, name: str) -> RawFile | None:
-        """A landed file of an earlier day, which a count is owed from; None if it is gone."""
+    def opened_file(self, raw: dict[str, Any] | None) -> RawFile | None:
+        """A landed file by its row; None where it is gone, or the settings call its columns otherwise by now."""
+        if raw is None or not Path(raw["landed_path"]).exists():
+            return None
+        path, packing = Path(raw["landed_path"]), packing_of(raw)
+        try:
+            header = header_of(path, packing, self.its)
+            return RawFile(path, packing, header, raw["rows"] + header.lines)
+        except RpsyncError:
+            return None
+
+    def older_file(self, day: date, name: str, snapshot_at: datetime) -> RawFile | None:
+        """A landed file of an earlier day, which a count is owed from; None if it is gone.
+
+        Of what was sent again under that name, as of the same moment, what came last was read.
+        """
         path = self.tables.path("landed_files", f"{day}|{self.store}")
         if not path.exists():
             return None
-        landed = pl.read_parquet(path, hive_partitioning=False).filter(pl.col("file_name") == name)
-        return self._file(landed.row(-1, named=True)) if landed.height else None
-
-    def _file(self, raw: dict[str, Any]) -> RawFile | None:
-        if not Path(raw["landed_path"]).exists():
-            return None
-        path, packing = Path(raw["landed_path"]), packing_of(raw)
-        return RawFile(path, packing, header_of(path, packing, self.its))
+        landed = pl.read_parquet(path, hive_partitioning=False)
+        landed = landed.filter(pl.col("file_name") == name, pl.col("snapshot_at") == snapshot_at)
+        return self.opened_file(landed.row(-1, named=True)) if landed.height else None
 
     def at(self, moment: datetime | None) -> str:
         """A moment on the store's wall clock."""
@@ -121,15 +170,18 @@ def opened(settings: Settings, store: str, day: date) -> Iterator[Sources]:
     """Open what there is; an OMS that does not answer is told, and the rest is explained without it.
 
     Raises:
-        SetupError: the settings do not know the store.
+        SetupError: the settings do not know the store, or the state database cannot be read.
+        UnreachableError: the state database does not answer.
     """
     settings.store(store)
-    with ExitStack() as stack:
+    with told_plainly("The state database"), ExitStack() as stack:
         try:
             reader, trouble = stack.enter_context(_reading(settings)), ""
         except RpsyncError as error:
             reader, trouble = None, str(error)
-        yield Sources(settings, store, day, reader, trouble)
+        sources = Sources(settings, store, day, reader, trouble)
+        stack.callback(sources.close)
+        yield sources
 
 
 @contextmanager
@@ -137,7 +189,11 @@ def _reading(settings: Settings) -> Iterator[OmsReader]:
     url = settings.oms_database_url
     engine = open_replica(url) if settings.oms.kind == "hotwax" else open_engine(url)
     try:
-        with told_plainly("the OMS database"), engine.begin() as connection:
+        with told_plainly("The OMS database"):
+            connection = engine.connect()
+        with connection:
+            # Only read from, and let go of at the end: a database that went away meanwhile cannot spoil the answer.
+            connection.begin()
             yield OmsReader(connection, datetime.now(UTC))
     finally:
         engine.dispose()

@@ -3,15 +3,38 @@
 Belongs here: turning what a person typed into keys. Does not: what became of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import polars as pl
 
 from rpsync_assets.core import cells, gtin
 from rpsync_assets.core.active import EXCLUDED_REASONS
-from rpsync_assets.core.reset import known_facilities
+from rpsync_assets.explain.places import Place, place_of
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.trace import Step
+
+
+@dataclass(frozen=True)
+class Product:
+    """The product that a text means.
+
+    Attributes:
+        number: its UPC as a number; None if there is none.
+        product_id: by the OMS's id; None if the text means none, or several.
+        upca: how the OMS spells it.
+        active: on the day's list of products sold online; None if there is no list.
+        lines: what there is to say about it.
+        states: words for it.
+    """
+
+    number: int | None
+    product_id: str | None = None
+    upca: str | None = None
+    active: bool | None = None
+    lines: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -19,24 +42,51 @@ class Subject:
     """A key as the product sees it.
 
     Attributes:
-        facility: as asked.
         upc: as asked.
-        facility_id: the OMS's id; None if the code is not a facility of the store.
-        codes: the store codes that mean it, in upper case.
-        number: the UPC as a number; None if it is not one.
-        product_id: the product it means; None if none does.
-        upca: how the OMS spells it.
-        active: on the day's list of products sold online; None if there is no list.
+        place: the facility.
+        product: the product.
     """
 
-    facility: str
     upc: str
-    facility_id: str | None
-    codes: frozenset[str]
-    number: int | None
-    product_id: str | None
-    upca: str | None
-    active: bool | None
+    place: Place
+    product: Product
+
+    @property
+    def facility_id(self) -> str | None:
+        """The OMS's id; None if the text is not a facility of the store."""
+        return self.place.facility_id
+
+    @property
+    def product_id(self) -> str | None:
+        """The product, if there is one."""
+        return self.product.product_id
+
+    @property
+    def number(self) -> int | None:
+        """The UPC as a number."""
+        return self.product.number
+
+    def of(self, table: pl.DataFrame | None) -> pl.DataFrame | None:
+        """The rows of a table that are of the key; a row that failed may know no product, and has its UPCA."""
+        if table is None:
+            return None
+        here = table.filter(pl.col("facility_id") == (self.facility_id or ""))
+        mine = here.filter(pl.col("product_id") == (self.product_id or ""))
+        nameless = here.filter(pl.col("product_id").is_null()) if self.product_id else here
+        if self.number is None or "upca" not in table.columns or nameless.is_empty():
+            return mine
+        # UPCs are read last: that takes longest.
+        return pl.concat([mine, nameless.filter(gtin_key("upca") == self.number)])
+
+    def kept_in(self, table: pl.DataFrame) -> pl.DataFrame:
+        """The rows of the key among those that the filter kept: by product, or by the UPC as it stood in the file."""
+        if self.facility_id is None:
+            return table.clear()
+        here = table.filter(pl.col("facility_id") == self.facility_id)
+        mine = here.filter(pl.col("product_id") == (self.product_id or ""))
+        if mine.height or self.number is None:
+            return mine
+        return here.filter(gtin_key("upc_text") == self.number)
 
 
 def gtin_key(column: str) -> pl.Expr:
@@ -46,89 +96,143 @@ def gtin_key(column: str) -> pl.Expr:
 
 def find(sources: Sources, facility: str, upc: str) -> tuple[Subject, Step]:
     """The subject, and the first step of its explanation."""
-    number = pl.DataFrame({"upc": [upc]}).select(gtin_key("upc")).item()
-    facility_id, codes = _facility(sources, facility)
-    product_id, upca, active, lines = _product(sources, number)
-    subject = Subject(facility, upc, facility_id, codes, number, product_id, upca, active)
-    named = " and ".join(sorted(codes - {(facility_id or "").upper()})) or "the same"
-    place = (
-        f"Facility {facility_id}; Retail Pro's store code for it is {named}."
-        if facility_id
-        else f"'{facility}' is not a physical, open facility of {sources.store} in the OMS."
-    )
+    place, product = place_of(sources, facility), _product(sources, upc)
+    lines = [*place.lines, *product.lines]
     if sources.oms is None:
-        lines = [*lines, f"The OMS cannot be asked: {sources.oms_trouble}"]
-    facts = {"facility_id": facility_id, "product_id": product_id, "upca": upca, "active": active}
-    states = () if facility_id else ("unknown_facility",)
-    return subject, Step("The key", (place, *lines), facts, states)
+        lines.append(f"The OMS cannot be asked: {sources.oms_trouble}")
+    facts = {
+        "facility_id": place.facility_id,
+        "store_codes": sorted(place.codes),
+        "product_id": product.product_id,
+        "upca": product.upca,
+        "active": product.active,
+    }
+    return Subject(upc, place, product), Step("The key", tuple(lines), facts, (*place.states, *product.states))
 
 
-def _facility(sources: Sources, asked: str) -> tuple[str | None, frozenset[str]]:
-    wanted = asked.strip().upper()
-    columns = ["store_code", "facility_id"]
-    # What the filter found on the day goes before what the OMS says now: a facility may have closed since.
-    known = [] if (kept := sources.table("filtered_reset")) is None else [kept.select(columns).unique()]
-    known += [frame.select(store_code="facility_id", facility_id="facility_id").unique() for frame in known]
-    if sources.oms is not None:
-        known.append(known_facilities(sources.oms.facilities(sources.store))[0].select(columns))
-    if not known:
-        return None, frozenset({wanted})
-    codes = (
-        pl.concat(known).with_columns(cells.value(pl.col("store_code")).str.to_uppercase()).unique(maintain_order=True)
-    )
-    # An id means the facility even where its text is another one's store code: that is who it is.
-    match = codes.filter(pl.col("facility_id").str.to_uppercase() == wanted)["facility_id"].to_list()
-    match = codes.filter(pl.col("store_code") == wanted)["facility_id"].to_list() or match
-    if not match:
-        return None, frozenset({wanted})
-    return match[0], frozenset(codes.filter(pl.col("facility_id") == match[0])["store_code"].to_list())
-
-
-def _product(sources: Sources, number: int | None) -> tuple[str | None, str | None, bool | None, list[str]]:
-    """Product, UPCA, whether it is on the day's list, and what there is to say."""
+def _product(sources: Sources, typed: str) -> Product:
+    """A UPC goes before a SKU: a SKU of digits only is one if no product has it as its UPCA."""
+    number = pl.DataFrame({"upc": [typed]}).select(gtin_key("upc")).item()
+    name = typed.strip()
+    if number is not None:
+        by_upc = gtin_key("upca") == number
+        found = _listed(sources, by_upc) or _filtered(sources, number) or _in_oms(sources, upc=number)
+        if found is not None:
+            return replace(found, number=number)
+    called = (pl.col("sku").str.to_uppercase() == name.upper()) | (pl.col("product_id") == name)
+    found = (_listed(sources, called) or _in_oms(sources, name=name)) if name else None
+    if found is not None:
+        its = f"'{name}' is its SKU or id."
+        return replace(found, lines=(*found.lines, its))
     if number is None:
-        return None, None, None, ["That is not a UPC (7 to 14 digits), so no product can be told by it."]
+        return Product(None, lines=("That is not a UPC (7 to 14 digits) or a SKU, so no product can be told by it.",))
+    nobody = () if sources.oms is None else ("The OMS has no product with this UPCA, now or before.",)
+    return Product(number, active=_on_list(sources), lines=(_list_says(sources), *nobody))
+
+
+def _listed(sources: Sources, which: pl.Expr) -> Product | None:
+    """By the day's lists: of products sold online, and of published ones that are left out."""
     active, excluded = sources.table("active_products"), sources.table("excluded_products")
-    if active is not None:
-        for row in active.filter(pl.col("gtin") == number).iter_rows(named=True):
-            told = (
-                f"Product {row['product_id']} ({row['sku']}), UPCA {row['upca']}: on the day's list, it is sold online."
-            )
-            return row["product_id"], row["upca"], True, [told]
-    if excluded is not None:
-        for row in excluded.filter(gtin_key("upca") == number).iter_rows(named=True):
-            why = EXCLUDED_REASONS.get(row["reason"], row["reason"])
-            told = f"Product {row['product_id']} ({row['sku']}) is published, but left out ({row['reason']}): {why}."
-            return row["product_id"], row["upca"], False, [told]
-    if active is None:
-        return _in_oms(
-            sources,
-            number,
-            on_list=None,
-            told="The day has no list of products sold online: materialize active_products.",
+    for row in [] if active is None else active.filter(which).to_dicts():
+        told = f"Product {row['product_id']} ({row['sku']}), UPCA {row['upca']}: on the day's list, it is sold online."
+        digit = () if row["check_digit_valid"] else ("Its UPCA fails the check digit: a warning.",)
+        return Product(row["gtin"], row["product_id"], row["upca"], active=True, lines=(told, *digit))
+    left_out = [] if excluded is None else excluded.filter(which).to_dicts()
+    if not left_out or excluded is None:
+        return None
+    lines = [
+        f"Product {row['product_id']} ({row['sku']}) is published, but left out ({row['reason']}):"
+        f" {EXCLUDED_REASONS.get(row['reason'], row['reason'])}."
+        for row in left_out
+    ]
+    states = ("left_out", *dict.fromkeys(row["reason"] for row in left_out))
+    products = {row["product_id"] for row in left_out}
+    if len(products) > 1:
+        lines.append("Which of them a count means cannot be told. Ask for one of them by its SKU.")
+        return Product(None, active=False, lines=tuple(lines), states=states)
+    its = excluded.filter(pl.col("product_id").is_in(list(products)))["upca"].drop_nulls().unique().sort().to_list()
+    if len(its) > 1:
+        lines.append(f"Its UPCAs: {', '.join(its)}.")
+    row = left_out[0]
+    return Product(
+        _number(row["upca"]), row["product_id"], row["upca"], active=False, lines=tuple(lines), states=states
+    )
+
+
+def _filtered(sources: Sources, number: int) -> Product | None:
+    """By the rows that the filter kept: it looks for products that came onto the list since the list was made."""
+    kept = sources.table("filtered_reset")
+    rows = [] if kept is None else kept.filter(gtin_key("upca") == number).to_dicts()
+    for row in rows:
+        told = (
+            f"Product {row['product_id']}, UPCA {row['upca']}: not on the day's list as it stands. It was listed when"
+            " the file was filtered, so it is sold online."
         )
-    return _in_oms(sources, number, on_list=False, told="It is not on the day's list of products sold online.")
+        return Product(number, row["product_id"], row["upca"], active=True, lines=(told,), states=("listed_since",))
+    return None
 
 
-def _in_oms(
-    sources: Sources,
-    number: int,
-    *,
-    on_list: bool | None,
-    told: str,
-) -> tuple[str | None, str | None, bool | None, list[str]]:
-    """What the OMS knows of a UPC that is not on the list."""
-    lines = [told]
-    known = sources.oms.known_products(sources.store, number) if sources.oms is not None else None
-    if known is None:
-        return None, None, on_list, lines
-    if known.is_empty():
-        return None, None, on_list, [*lines, "The OMS has no product with this UPCA, now or before."]
-    for row in known.iter_rows(named=True):
-        upca = "its current UPCA" if row["upca_is_current"] else "a UPCA that it no longer has"
-        where = "published on Shopify" if row["published"] else "not published on this store's Shopify"
-        lines.append(f"In the OMS it is {upca}: product {row['product_id']} ({row['sku']}), {where} now.")
-    current = known.filter(pl.col("upca_is_current"))
-    if current.height != 1:
-        return None, None, on_list, lines
-    return current["product_id"].item(), current["upca"].item(), on_list, lines
+def _in_oms(sources: Sources, *, upc: int | None = None, name: str = "") -> Product | None:
+    """What the OMS knows of a product that is on neither list."""
+    store = sources.store
+    known = sources.ask(
+        lambda oms: oms.products_called(store, name) if upc is None else oms.products_with_upc(store, upc)
+    )
+    if known is None or known.is_empty():
+        return None
+    rows = known.to_dicts()
+    lines = [_list_says(sources), *(_known(sources, row) for row in rows)]
+    current = [row for row in rows if row["upca_is_current"] or row["upca"] is None]
+    products = {row["product_id"] for row in current}
+    if len(products) != 1:
+        return Product(upc, active=_on_list(sources), lines=tuple(lines))
+    row = current[0]
+    number = upc if upc is not None else _number(row["upca"])
+    return Product(number, row["product_id"], row["upca"], active=_on_list(sources), lines=tuple(lines))
+
+
+def _on_list(sources: Sources) -> bool | None:
+    return None if sources.table("active_products") is None else False
+
+
+def _list_says(sources: Sources) -> str:
+    if _on_list(sources) is None:
+        return "The day has no list of products sold online: materialize active_products."
+    return "It is not on the day's list of products sold online."
+
+
+def _known(sources: Sources, row: dict[str, Any]) -> str:
+    """One product with one of its UPCAs, and why it is not sold online, by what the OMS says now."""
+    if row["upca"] is None:
+        upca = "without a UPCA"
+    elif row["upca_is_current"]:
+        upca = f"UPCA {row['upca']}"
+    else:
+        upca = f"UPCA {row['upca']}, which it does not have now"
+    why = _why_not(sources, row)
+    return f"In the OMS now: product {row['product_id']} ({row['sku']}), {upca}; {'; '.join(why)}."
+
+
+def _why_not(sources: Sources, row: dict[str, Any]) -> Iterable[str]:
+    why: list[str] = []
+    if not row["published"]:
+        elsewhere = f", but on that of {row['other_stores'].replace(',', ', ')}" if row["other_stores"] else ""
+        why.append(f"not published on the Shopify of {sources.store}{elsewhere}")
+    if row["discontinued_at"] is not None:
+        why.append(f"its sale was discontinued at {sources.at(row['discontinued_at'])}")
+    if not row["is_physical"]:
+        why.append("not a physical product")
+    if row["is_virtual"]:
+        why.append("virtual: its variants are what is sold")
+    if row["upca"] is None or not row["upca_is_current"]:
+        why.append("without a UPCA that is current it cannot be on a list")
+    return why or ["it would be on a list that is made now"]
+
+
+def _number(upca: str | None) -> int | None:
+    return pl.DataFrame({"upca": [upca]}, schema={"upca": pl.String}).select(gtin_key("upca")).item()
+
+
+def same_code(text: str) -> str:
+    """A store code as ``core.reset`` compares it."""
+    return str(pl.select(cells.value(pl.lit(text)).str.to_uppercase()).item())

@@ -69,7 +69,13 @@ class Trace:
             "upc": self.upc,
             "states": list(self.states),
             "steps": [
-                {"title": step.title, "lines": list(step.lines), "facts": _plain(step.facts)} for step in self.steps
+                {
+                    "title": step.title,
+                    "lines": list(step.lines),
+                    "states": list(step.states),
+                    "facts": _plain(step.facts),
+                }
+                for step in self.steps
             ],
         }
 
@@ -84,9 +90,9 @@ def signed(number: int) -> str:
     return f"{number:+d}" if number else "0"
 
 
-def pieces(number: int) -> str:
+def counted(number: int, thing: str, several: str = "") -> str:
     """1 piece, 2 pieces."""
-    return f"{number} piece{'' if number == 1 else 's'}"
+    return f"{number:,} {thing if number == 1 else several or f'{thing}s'}"
 
 
 def some(lines: Sequence[str], most: int = 12) -> list[str]:

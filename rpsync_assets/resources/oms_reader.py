@@ -63,6 +63,8 @@ KEY_LEDGER_SCHEMA = {
     "available_change": pl.Int64,
     "reason": pl.String,
     "order_id": pl.String,
+    "order_name": pl.String,
+    "document": pl.String,
     "physical": pl.Int64,
     "remark": pl.String,
 }
@@ -71,7 +73,18 @@ KNOWN_PRODUCT_SCHEMA = {
     "sku": pl.String,
     "upca": pl.String,
     "upca_is_current": pl.Int64,
+    "is_physical": pl.Int64,
+    "is_virtual": pl.Int64,
+    "discontinued_at": MOMENT,
     "published": pl.Int64,
+    "other_stores": pl.String,
+}
+KNOWN_FACILITY_SCHEMA = {
+    "facility_id": pl.String,
+    "external_id": pl.String,
+    "closed_at": MOMENT,
+    "is_physical": pl.Int64,
+    "stores": pl.String,
 }
 STATUS_FINISHED = "SERVICE_FINISHED"
 STATUS_CRASHED = "SERVICE_CRASHED"
@@ -276,12 +289,23 @@ class OmsReader:
             oms_sql.KEY_LEDGER, KEY_LEDGER_SCHEMA, facility=facility, product=product, since=since
         ).with_columns(pl.col("physical") == 1)
 
-    def known_products(self, store: str, number: int) -> pl.DataFrame:
+    def products_with_upc(self, store: str, number: int) -> pl.DataFrame:
         """``KNOWN_PRODUCT_SCHEMA``: products that have or had a UPC, whatever zeros stand before it."""
         spellings = {f"s{zeros}": f"{'0' * zeros}{number}" for zeros in range(8)}
-        return self._ask(
-            oms_sql.KNOWN_PRODUCTS, KNOWN_PRODUCT_SCHEMA, store=store, at=self._at, **spellings
-        ).with_columns(pl.col("upca_is_current", "published") == 1)
+        return self._known_products(oms_sql.PRODUCTS_WITH_UPC, store=store, **spellings)
+
+    def products_called(self, store: str, name: str) -> pl.DataFrame:
+        """``KNOWN_PRODUCT_SCHEMA``: products by SKU or id, a row for each UPCA that they have or had."""
+        return self._known_products(oms_sql.PRODUCTS_CALLED, store=store, name=name)
+
+    def _known_products(self, question: str, **values: object) -> pl.DataFrame:
+        known = self._ask(question, KNOWN_PRODUCT_SCHEMA, at=self._at, **values)
+        return known.with_columns(pl.col("upca_is_current", "is_physical", "is_virtual", "published") == 1)
+
+    def facilities_called(self, name: str) -> pl.DataFrame:
+        """``KNOWN_FACILITY_SCHEMA``: facilities by id or external id, in any case, of whatever store."""
+        known = self._ask(oms_sql.FACILITIES_CALLED, KNOWN_FACILITY_SCHEMA, at=self._at, name=name.strip().upper())
+        return known.with_columns(pl.col("is_physical") == 1)
 
     def _ask(
         self, question: str, schema: Mapping[str, pl.DataType | type[pl.DataType]], **values: object

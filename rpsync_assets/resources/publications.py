@@ -231,6 +231,7 @@ class Publications:
             {
                 **change,
                 **{name: row[name] for name in ("id", "verb", "run_id", "outcome")},
+                "errors": json.loads(row["errors"] or "[]"),
                 "written_at": row["written_at"].replace(tzinfo=UTC),
                 "settled_at": row["settled_at"] and row["settled_at"].replace(tzinfo=UTC),
             }

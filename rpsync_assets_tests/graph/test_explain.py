@@ -6,7 +6,7 @@ import os
 import resource
 import subprocess
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -25,8 +25,8 @@ from rpsync_assets_tests.graph.tiny_world import DAY, HEADER, Rows, TinyWorld
 A, B, C, Z = (UPCA[product] for product in "ABCZ")
 
 
-def traced(world: TinyWorld, facility: str, upc: str) -> Trace:
-    with opened(world.settings(), "US", DAY) as sources:
+def traced(world: TinyWorld, facility: str, upc: str, day: date = DAY) -> Trace:
+    with opened(world.settings(), "US", day) as sources:
         return explain(sources, facility, upc)
 
 
@@ -83,9 +83,9 @@ def test_an_inactive_product_shows_its_line_and_what_the_oms_knows_of_it(day: Ti
     assert trace.states == ("inactive", "no_stock_record", "not_mapped")
     assert f"Line 8: 101,{Z},ALU,Shoe,99" in told(trace, "Its line")
     assert "Inactive: not a product that is sold online" in told(trace, "Its line")
-    assert "product Z (SKU-Z), not published on this store's Shopify now" in told(trace, "The key")
+    assert f"product Z (SKU-Z), UPCA {Z}; not published on the Shopify of US." in told(trace, "The key")
     assert "Not this key" in told(trace, "Delivered")
-    assert "1 lines have it at other" in told(traced(day, "NASH", Z), "Its line")
+    assert "(1 line of it at other store codes)" in told(traced(day, "NASH", Z), "Its line")
     assert traced(day, "NASH", Z).states[0] == "no_line"
 
 
@@ -102,7 +102,7 @@ def test_a_key_that_the_file_does_not_name(example: TinyWorld) -> None:
     example.run()
     trace = traced(example, "NASH", B)
     assert "no_line" in trace.states
-    assert "Retail Pro sent no count of this key, so nothing changed there" in told(trace, "Its line")
+    assert "no line of it at this store code: Retail Pro sent no count of this key. A delta" in told(trace, "Its line")
     nobodys = traced(example, "NASH", "012345678912")
     assert "The OMS has no product with this UPCA, now or before." in told(nobodys, "The key")
 
