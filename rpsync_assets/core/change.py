@@ -12,13 +12,19 @@ from rpsync_assets.core.feed import ONLINE_FACILITY
 KEY = ["facility_id", "product_id"]
 
 PARTS = {
+    "by_counts": "by the day's reset and variance",
+    "already_off": "as Shopify was off before",
+    "since_then": "moved since",
+}
+"""What a change at Shopify is made of; the sum is the difference."""
+
+MEANINGS = {
     "by_counts": "what the OMS's numbers changed by, through safety stock, channel and threshold; online all shops of"
     " the channel count, for pick-up each shop for itself",
     "already_off": "Shopify showed another number than the OMS already before that: sales and rules since the last"
     " publication, or a change by somebody else",
     "since_then": "sold, shipped, received, or rules changed, between online_atp and the publication",
 }
-"""What a change at Shopify is made of; the sum is the difference."""
 
 
 def corrections(reset: pl.DataFrame, variance: pl.DataFrame | None) -> pl.DataFrame:

@@ -6,6 +6,7 @@ Belongs here: their order, and what each hands to the next. Does not: any of the
 from datetime import datetime
 from typing import Any
 
+from rpsync_assets.explain.change_step import change_step
 from rpsync_assets.explain.delivery_steps import ACCEPTED, delivery_step, newest, reset_step
 from rpsync_assets.explain.file_steps import file_step, filter_step
 from rpsync_assets.explain.shop_steps import atp_step, receipts_step, shopify_step
@@ -36,7 +37,8 @@ def explain(sources: Sources, facility: str, upc: str) -> Trace:
     steps = [key, file_step(sources), filtered, delivered, received, shipped, varied, moved]
     if accepted := _accepted(received):
         steps.append(balance_step(sources, subject, accepted[-1]["quantity"], shipped, varied, moved))
-    steps += [atp_step(sources, subject), shopify_step(sources, subject), receipts_step(sources)]
+    steps += [atp_step(sources, subject), shopify_step(sources, subject)]
+    steps += [change_step(sources, subject), receipts_step(sources)]
     return Trace(sources.store, sources.day, facility, upc, tuple(steps))
 
 

@@ -17,11 +17,6 @@ from rpsync_assets.explain.sources import Sources
 KEY = ["facility_id", "product_id"]
 MOVED = pl.col("outcome").is_in(["up", "down"])
 _ITEM = ["shopify_inventory_item_id", "shopify_location_id"]
-_WHY = {
-    "by_counts": "by reset and variance",
-    "already_off": "as Shopify was off before",
-    "since_then": "moved since",
-}
 
 
 def dropped(sources: Sources) -> pl.DataFrame | None:
@@ -78,7 +73,7 @@ def published(sources: Sources) -> pl.DataFrame | None:
         rows = explained(plan, atp, corrections(reset, sources.table("variance_import")))
     parts = [
         pl.when(pl.col(part) != 0).then(pl.format("{} {}", _signed(part), pl.lit(words)))
-        for part, words in _WHY.items()
+        for part, words in PARTS.items()
     ]
     rule = pl.col("note").replace_strict(NOTES, default=None, return_dtype=pl.String)
     return (

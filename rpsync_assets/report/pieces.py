@@ -8,16 +8,11 @@ from dataclasses import replace
 import polars as pl
 
 from rpsync_assets.core import taken_back
-from rpsync_assets.core.change import PARTS
+from rpsync_assets.core.change import MEANINGS, PARTS
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.report.figures import Figures, Line
 
 KEY = ["facility_id", "product_id"]
-_PARTS = {
-    "by_counts": "by the day's reset and variance",
-    "already_off": "already off before the reset",
-    "since_then": "moved after that",
-}
 
 
 def at_oms(sources: Sources) -> Figures | None:
@@ -100,14 +95,14 @@ def at_shopify(plan: pl.DataFrame | None) -> list[Figures]:
         for role in ("online", "pickup")
         if (rows := plan.filter(pl.col("role") == role, pl.col("difference").is_not_null())).height
     ]
-    meanings = [f"{_PARTS[part].capitalize()}: {meaning}." for part, meaning in PARTS.items()]
+    meanings = [f"{PARTS[part].capitalize()}: {meaning}." for part, meaning in MEANINGS.items()]
     return [*of_roles[:-1], *(replace(last, said=meanings) for last in of_roles[-1:])]
 
 
 def _of_role(role: str, rows: pl.DataFrame) -> Figures:
     lines = [Line("Shopify showed", int(rows["shopify_available"].sum()), total=True)]
     if rows["by_counts"].null_count() == 0:
-        lines += [Line(name, int(rows[part].sum())) for part, name in _PARTS.items()]
+        lines += [Line(name, int(rows[part].sum())) for part, name in PARTS.items()]
     else:
         lines.append(Line("change", int(rows["difference"].sum()), "of some items the reason cannot be told"))
     lines.append(Line("Shopify should show", int(rows["target"].sum()), total=True))
