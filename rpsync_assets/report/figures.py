@@ -14,6 +14,7 @@ from rpsync_assets.core import cells, gtin
 from rpsync_assets.core.active import EXCLUDED_REASONS
 from rpsync_assets.core.publication import OUTCOMES
 from rpsync_assets.explain.sources import Sources
+from rpsync_assets.explain.trace import counted
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def _oms(sources: Sources) -> Figures | None:
     if below:
         lines.append(Line("of these counted below zero", below, "taken over as they are: Retail Pro oversold them"))
     if parts is not None:
-        lines.append(Line("delivered to the OMS", int(parts["rows"].sum()), f"in {parts.height} file(s)", total=True))
+        lines.append(
+            Line("delivered to the OMS", int(parts["rows"].sum()), f"in {counted(parts.height, 'file')}", total=True)
+        )
     if imported is not None:
         by_status = _counts(imported, "status")
         lines += [

@@ -17,7 +17,7 @@ from rpsync_assets.core.reset import REASONS
 from rpsync_assets.core.taken_back import ASKED, LEFT
 from rpsync_assets.explain.explain import explain
 from rpsync_assets.explain.sources import Sources
-from rpsync_assets.explain.trace import Trace
+from rpsync_assets.explain.trace import Trace, counted
 from rpsync_assets.report import changes, figures, lists, pieces
 from rpsync_assets.report.changes import MOVED
 from rpsync_assets.report.figures import Figures
@@ -150,7 +150,7 @@ def _sentences(sources: Sources, shipped: pl.DataFrame | None) -> list[str]:
         logs = ", ".join(varied["log_id"].unique().sort().to_list())
         after = varied["imported_at"].min()
         told.append(
-            f"The variance went after it, at {sources.at(after)} (import log {logs}): {varied.height} keys,"  # type: ignore[arg-type]
+            f"The variance went after it, at {sources.at(after)} (import log {logs}): {counted(varied.height, 'key')},"  # type: ignore[arg-type]
             f" {int(varied['applied'].sum()):+d} pieces{_of_shipped(shipped)}."
         )
     elif varied is not None:
@@ -174,7 +174,7 @@ def _of_shipped(shipped: pl.DataFrame | None) -> str:
         return ""
     left = int(shipped.filter(pl.col("fate") != ASKED)["quantity"].sum())
     told = f", of {int(shipped['quantity'].sum())} shipped that Retail Pro was not told of"
-    return f"{told}; {left} were not asked back, see below why" if left else told
+    return f"{told}; {left} {'was' if left == 1 else 'were'} not asked back, see below why" if left else told
 
 
 def _sent(sources: Sources) -> int:
@@ -224,7 +224,8 @@ def _deltas(sources: Sources, sent: pl.DataFrame | None) -> tuple[str, Rows]:
     runs = sent.group_by("run_id", maintain_order=True).agg(pl.col("written_at").first(), pl.len())
     when = ", ".join(f"{sources.at(at)}: {rows:,}" for _, at, rows in runs.tail(MOST).iter_rows())
     largest = sent.sort(pl.col("difference").abs(), descending=True, nulls_last=True).head(MOST).to_dicts()
-    said = f"{sent.height:,} changes in {runs.height} publications until this page was made ({when})."
+    told = f"{counted(sent.height, 'change')} in {counted(runs.height, 'publication')}"
+    said = f"{told} until this page was made ({when})."
     return said, [{**row, "at": sources.at(row["written_at"])} for row in largest]
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from rpsync_assets.core import taken_back
 from rpsync_assets.core.change import MEANINGS, PARTS
 from rpsync_assets.explain.sources import Sources
+from rpsync_assets.explain.trace import counted
 from rpsync_assets.report.figures import Figures, Line
 
 KEY = ["facility_id", "product_id"]
@@ -22,11 +23,11 @@ def at_oms(sources: Sources) -> Figures | None:
         return None
     up, down = (reset.filter(way) for way in (pl.col("difference") > 0, pl.col("difference") < 0))
     lines = [
-        Line("the reset raised", int(up["difference"].sum()), f"{up.height:,} keys"),
-        Line("the reset lowered", int(down["difference"].sum()), f"{down.height:,} keys"),
+        Line("the reset raised", int(up["difference"].sum()), counted(up.height, "key")),
+        Line("the reset lowered", int(down["difference"].sum()), counted(down.height, "key")),
     ]
     if varied is not None:
-        lines.append(Line("the variance took back", int(varied["applied"].sum()), f"{varied.height:,} keys"))
+        lines.append(Line("the variance took back", int(varied["applied"].sum()), counted(varied.height, "key")))
     lines.append(Line("change at the OMS", sum(line.number for line in lines), total=True))
     moved = int(reset["moved_since_snapshot"].sum())
     kept = f"Sold, shipped or received between count and import: {moved:+,d} pieces. The reset has kept them; the sales"
@@ -57,7 +58,7 @@ def from_shipped_to_taken_back(sources: Sources, shipped: pl.DataFrame | None) -
         Line(
             "shipped, and Retail Pro was not told when it counted",
             sum(units.values()),
-            f"{shipped.height} lines of {orders} orders",
+            f"{counted(shipped.height, 'line')} of {counted(orders, 'order')}",
             total=True,
         )
     ]
@@ -70,7 +71,7 @@ def from_shipped_to_taken_back(sources: Sources, shipped: pl.DataFrame | None) -
     if window:
         lines.append(Line("movements that the import overwrote", -window, "HotWax's import compares when it runs"))
     wanted = -int(asked["available_delta"].sum())
-    lines.append(Line("the variance asks back", wanted, f"{asked.height} keys", total=True))
+    lines.append(Line("the variance asks back", wanted, counted(asked.height, "key"), total=True))
     if done is not None:
         last = done.unique(KEY, keep="last").join(asked, on=KEY, how="semi")
         short = last.group_by("status").agg((pl.col("requested") - pl.col("applied").fill_null(0)).sum())
@@ -81,7 +82,9 @@ def from_shipped_to_taken_back(sources: Sources, shipped: pl.DataFrame | None) -
         ]
         waiting = asked.join(last, on=KEY, how="anti")
         if waiting.height:
-            lines.append(Line("not imported yet", int(waiting["available_delta"].sum()), f"{waiting.height} keys"))
+            lines.append(
+                Line("not imported yet", int(waiting["available_delta"].sum()), counted(waiting.height, "key"))
+            )
         lines.append(Line("the OMS took out", -int(last["applied"].sum()), total=True))
     return Figures("Shipped and not told to Retail Pro, in pieces", lines)
 

@@ -152,7 +152,7 @@ def test_what_deltas_have_sent_stands_on_a_page_that_is_made_after_them(online: 
     assert online.delta().failures == {}
     assert online.world.run("daily_sync_report", day=online.today).failures == {}
     seen = seen_on(online)
-    assert "1 changes in 1 publications until this page was made" in seen
+    assert "1 change in 1 publication until this page was made" in seen
     assert f"SKU-A {A} online 20 16 -4 applied" in seen
 
 
@@ -163,8 +163,8 @@ def test_pieces_that_are_not_taken_back_are_named_with_the_reason_and_the_number
     example.file([row for row in counts if row[:2] != ("101", UPCA["B"])])
     assert example.run().failures == {}
     seen = " ".join(words(page(example)).split())
-    assert "1 keys, -2 pieces, of 4 shipped that Retail Pro was not told of; 2 were not asked back" in seen
-    assert "4 shipped, and Retail Pro was not told when it counted : 2 lines of 1 orders" in seen
+    assert "1 key, -2 pieces, of 4 shipped that Retail Pro was not told of; 2 were not asked back" in seen
+    assert "4 shipped, and Retail Pro was not told when it counted : 2 lines of 1 order" in seen
     assert "-2 not asked back : the file has no line of this key" in seen
     assert "2 the OMS took out" in seen
     assert f"NY {UPCA['B']} 2 #1001 the file has no line of this key" in seen
