@@ -49,8 +49,8 @@ def daily_sync_report(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """One page to review the day: from the file to Shopify, checks with history, what was dropped, varied and changed.
 
-    A single HTML file that needs no network and prints well. It shows whatever there is, also of a day that stands
-    still, and says what is missing: materialize it alone for such a day.
+    A single HTML file that needs no network and prints well; the complete lists lie beside it as CSV files. It shows
+    whatever there is, also of a day that stands still, and says what is missing: materialize it alone for such a day.
     """
     # matplotlib is for this asset alone: the code location must load at once.
     from rpsync_assets.report.page import render  # noqa: PLC0415
@@ -64,11 +64,13 @@ def daily_sync_report(
         day,
         history,
         seconds(context.instance, ASSETS, slot.store, slot.day),
-        explain_url=None if url is None else f"{url.rstrip('/')}/explain",
+        pages_url=url,
     )
     path = settings.data_dir / "reports" / slot.day.isoformat() / f"{slot.store}.html"
-    with promoted(path) as handle:
-        handle.write(page.encode())
+    # The lists first: the page links them.
+    for name, content in [*day.files.values(), (path.name, page.encode())]:
+        with promoted(path.parent / name) as handle:
+            handle.write(content)
     passed = [check.passed for check in history if check.passed is not None]
     table = pl.DataFrame(
         [
@@ -104,10 +106,12 @@ def _check_keys(settings: Settings) -> list[dg.AssetCheckKey]:
     # These assemble the graph that this asset is part of.
     from rpsync_assets.assets import ALL  # noqa: PLC0415
     from rpsync_assets.checks import build_checks  # noqa: PLC0415
+    from rpsync_assets.clock.lateness import build_lateness_checks  # noqa: PLC0415
 
+    partitions = build_partitions(settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        stored = build_checks(build_partitions(settings), settings.retries)
+        stored = [*build_checks(partitions, settings.retries), *build_lateness_checks(partitions)]
     keys = [dg.AssetCheckKey(dg.AssetKey(one.name), check) for one in ALL for check in one.checks]
     keys += [key for definition in stored for key in definition.check_keys]
     order = {name: number for number, name in enumerate(ASSETS)}

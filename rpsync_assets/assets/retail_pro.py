@@ -54,7 +54,9 @@ def raw_reset_file(
     checks = require(
         [
             guards.raw_row_count(row["rows"], file_name=row["file_name"], file_kind=row["file_kind"]),
-            guards.raw_snapshot_past(row["snapshot_at"], now=datetime.now(UTC), file_name=row["file_name"]),
+            guards.raw_snapshot_past(
+                row["snapshot_at"].astimezone(store.zone), now=datetime.now(UTC), file_name=row["file_name"]
+            ),
         ]
     )
     older = check_result(reset_guards.older_files_usable(taken.refused))._replace(severity=dg.AssetCheckSeverity.WARN)

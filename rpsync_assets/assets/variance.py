@@ -101,6 +101,7 @@ def variance_file(
     the receipt says so.
     """
     slot = Slot.of(context)
+    zone = settings.store(slot.store).zone
     raw = tables.read("raw_reset_file", slot).row(0, named=True)
     snapshot_at, of_one_snapshot = raw["snapshot_at"], ["unreported_shipments", "filtered_reset", "reset_import"]
     delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
@@ -138,14 +139,13 @@ def variance_file(
             guards.variance_keys_within_reset(table, reset_import, filtered_reset),
             guards.variance_reset_same_day(
                 partition=f"{slot.store} {slot.day}",
-                expected=snapshot_at,
-                found={name: recorded_snapshot(context, name) for name in of_one_snapshot},
+                expected=snapshot_at.astimezone(zone),
+                found={name: recorded_snapshot(context, name).astimezone(zone) for name in of_one_snapshot},
             ),
         ]
     )
 
     def before_sending(_session: SftpSession) -> None:
-        zone = settings.store(slot.store).zone
         refuse_again(slot, went_out, now=made_at, zone=zone, replay=config.replay)
         # The table is written before anything is sent: after a crash the same rows are found, not computed anew.
         tables.write("variance_file", str(slot.key), table)

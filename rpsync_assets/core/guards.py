@@ -65,7 +65,8 @@ def raw_snapshot_past(snapshot_at: datetime, *, now: datetime, file_name: str) -
         passed=snapshot_at <= now + CLOCKS_APART,
         observed=round(ahead, 1),
         threshold=f"at most {CLOCKS_APART / timedelta(minutes=1):.0f} minutes ahead of our clock",
-        found=f"{file_name} says that it was counted at {snapshot_at.isoformat(timespec='minutes')}",
+        found=f"{file_name} was counted at {_at(snapshot_at)}, {_apart(abs(ahead))}"
+        f" {'ahead of our clock' if ahead > 0 else 'before it was landed'}",
         mend="Correct the store's time_zone in the settings, or the clock of the machine that names the files",
     )
 
@@ -218,9 +219,9 @@ def variance_reset_same_day(*, partition: str, expected: datetime, found: Mappin
         name="variance_reset_same_day",
         passed=not others,
         observed=len(others),
-        threshold=f"at most 0 assets of another snapshot than {expected.isoformat()}",
-        found=f"the reset of {partition} is as of {expected.isoformat()}"
-        + "".join(f", but {name} is as of {moment.isoformat()}" for name, moment in others.items()),
+        threshold=f"at most 0 assets of another snapshot than {_at(expected)}",
+        found=f"the reset of {partition} is as of {_at(expected)}"
+        + "".join(f", but {name} is as of {_at(moment)}" for name, moment in others.items()),
         mend="Materialize the whole day from raw_reset_file on, so that all of it is of one file",
     )
 
@@ -290,3 +291,13 @@ def no_look_alike_sales(sales: pl.DataFrame) -> Verdict:
         found=f"{sales.height} sales and returns, {alike} of them equal to one of the same till a moment before",
         mend="Ask the shop whether these are two sales; a till that sends an Idempotency-Key can be retried safely",
     )
+
+
+def _at(moment: datetime) -> str:
+    """A moment in the zone that it was given in: the store's."""
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _apart(minutes: float) -> str:
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min"

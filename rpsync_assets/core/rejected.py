@@ -1,7 +1,7 @@
 """The rejected rows as people get them: with the line as it stood in the file, as a table and as a spreadsheet.
 
-Belongs here: the raw text beside the judgement, and a CSV that is safe to open. Does not: judging (``core/reset``), or
-finding the lines (``resources/landing``).
+Belongs here: the raw text and the reason's words beside the judgement. Does not: judging (``core/reset``), finding the
+lines (``resources/landing``), or what makes a CSV safe to open (``core/spreadsheet``).
 """
 
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from rpsync_assets.core.reset import REASONS, REJECTED_SCHEMA
+from rpsync_assets.core.spreadsheet import csv_of
 
 SCHEMA = {**REJECTED_SCHEMA, "raw_text": pl.String}
-_FORMULA = r"(^|[;\t\r\n])(\s*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])"
 
 
 def with_raw_text(rejected: pl.DataFrame, lines: Mapping[int, str]) -> pl.DataFrame:
@@ -32,19 +32,10 @@ def with_raw_text(rejected: pl.DataFrame, lines: Mapping[int, str]) -> pl.DataFr
 
 
 def to_spreadsheet(rejected: pl.DataFrame) -> bytes:
-    """A CSV for people: each reason in words, and no cell that a spreadsheet would run as a formula.
-
-    What came from outside and begins like a formula (``=``, ``+``, ``-``, ``@``, also behind a ``;``, at which Excel
-    splits in half of the world) gets an apostrophe before it; the table of the warehouse has it untouched.
+    """A CSV for people: each reason in words, and nothing that a spreadsheet would run.
 
     Args:
-        rejected: ``SCHEMA``.
+        rejected: ``SCHEMA``, and whatever else is to stand in it.
     """
-    words = pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)
-    outside = pl.col("store_code", "upc_text", "quantity_text", "raw_text").str.replace_all(_FORMULA, "${1}'${2}")
-    return (
-        rejected.with_columns(outside)
-        .select("line_number", "reason", words.alias("meaning"), "store_code", "upc_text", "quantity_text", "raw_text")
-        .write_csv(include_bom=True, quote_style="non_numeric")
-        .encode()
-    )
+    words = pl.col("reason").replace_strict(REASONS, return_dtype=pl.String).alias("meaning")
+    return csv_of(rejected.select("line_number", "reason", words, pl.exclude("line_number", "reason")))

@@ -152,6 +152,9 @@ def rejected_share(accounting: Accounting, *, limits: Limits, unknown_codes: Seq
     found = [f"{shares[reason][1]} rows ({share:.1%}) are rejected: {reason}" for reason, share in over.items()]
     if not found:
         found = [f"{sum(accounting.rejected.values())} rows are rejected, for no reason more than is usual"]
+        if worst:
+            base, what = (accounting.read, "") if worst in OF_ALL_ROWS else (of_active, " of products sold online")
+            found.append(f"nearest to its limit: {worst}, {shares[worst][1]} of {base:,} rows{what}")
     if unknown_codes:
         found.append(f"unknown store codes: {', '.join(unknown_codes[:10])}")
     return Verdict(

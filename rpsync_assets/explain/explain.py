@@ -6,11 +6,12 @@ Belongs here: their order, and what each hands to the next. Does not: any of the
 from datetime import datetime
 from typing import Any
 
+from rpsync_assets.explain.change_step import change_step
 from rpsync_assets.explain.delivery_steps import ACCEPTED, delivery_step, newest, reset_step
 from rpsync_assets.explain.file_steps import file_step, filter_step
 from rpsync_assets.explain.shop_steps import atp_step, receipts_step, shopify_step
 from rpsync_assets.explain.sources import Sources
-from rpsync_assets.explain.stock_steps import balance_step, ledger_step
+from rpsync_assets.explain.stock_steps import balance_step, ledger_step, no_balance_step
 from rpsync_assets.explain.subject import Subject, find
 from rpsync_assets.explain.trace import Step, Trace
 from rpsync_assets.explain.variance_steps import shipments_step, variance_step
@@ -36,7 +37,10 @@ def explain(sources: Sources, facility: str, upc: str) -> Trace:
     steps = [key, file_step(sources), filtered, delivered, received, shipped, varied, moved]
     if accepted := _accepted(received):
         steps.append(balance_step(sources, subject, accepted[-1]["quantity"], shipped, varied, moved))
-    steps += [atp_step(sources, subject), shopify_step(sources, subject), receipts_step(sources)]
+    else:
+        steps.append(no_balance_step(sources, subject))
+    steps += [atp_step(sources, subject), shopify_step(sources, subject)]
+    steps += [change_step(sources, subject), receipts_step(sources)]
     return Trace(sources.store, sources.day, facility, upc, tuple(steps))
 
 

@@ -95,7 +95,7 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
             states.append("owed")
         else:
             lines.append(_shown(texts, row["line_number"]))
-        lines.append(f"Kept: Retail Pro counted {row['quantity']} at facility {row['facility_id']}.")
+        lines += _kept(row)
         states.append("kept")
     for row in dropped.iter_rows(named=True):
         lines.append(_shown(texts, row["line_number"]))
@@ -112,6 +112,17 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
         lines += waiting
         states.append("owed_and_waiting")
     return Step(title, (*_other_than_the_days(sources), *lines), facts, tuple(states))
+
+
+def _kept(row: dict[str, Any]) -> list[str]:
+    """What was kept of a line, and what of it may surprise."""
+    sent, below = row["upc_text"].strip(), ""
+    other = sent.isdigit() and sent != row["upca"]
+    spelled = f"Retail Pro writes {sent}, the OMS {row['upca']}: one number, zeros before it mean nothing."
+    if row["quantity"] < 0:
+        below = ", below zero: it sold what it did not know of. It is taken over as it is"
+    kept = f"Kept: Retail Pro counted {row['quantity']} at facility {row['facility_id']}{below}."
+    return [spelled, kept] if other else [kept]
 
 
 def _other_than_the_days(sources: Sources) -> list[str]:

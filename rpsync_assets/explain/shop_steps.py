@@ -78,9 +78,11 @@ def _shelf(row: dict[str, Any]) -> str:
         why = ": not in the channel"
     elif not row["brokering_allowed"]:
         why = ": brokering is not allowed there"
+    reserved = row["quantity_on_hand"] - row["available_to_promise"]
+    promised = f" ({reserved} reserved for orders)" if reserved > 0 else ""
     return (
-        f"{row['facility_id']}: QOH {row['quantity_on_hand']}, ATP {row['available_to_promise']}, safety stock"
-        f" {row['minimum_stock']} leaves {row['after_safety_stock']}, counts {row['counted_in_channel']}{why}"
+        f"{row['facility_id']}: QOH {row['quantity_on_hand']}, ATP {row['available_to_promise']}{promised}, safety"
+        f" stock {row['minimum_stock']} leaves {row['after_safety_stock']}, counts {row['counted_in_channel']}{why}"
     )
 
 
@@ -158,7 +160,7 @@ def _published(row: dict[str, Any], operations: Sequence[dict[str, Any]]) -> str
     shown = "an unknown number" if row["shopify_available"] is None else row["shopify_available"]
     under_way = f", less {row['under_way']} under way" if row["under_way"] else ""
     if row["outcome"] in {"up", "down"}:
-        what = f"{row['outcome']} by {signed(row['difference'])}, {_how(operations)}"
+        what = f"{row['outcome']} by {abs(row['difference'])}, {_how(operations)}"
     else:
         gap = f" ({signed(row['difference'])})" if row["outcome"] == "held" else ""
         what = f"{row['outcome']}{gap}: {OUTCOMES.get(row['outcome'], '')}"
@@ -183,7 +185,7 @@ def _delta(sources: Sources, rows: pl.DataFrame) -> list[str]:
     made_at = sources.made_at("shopify_delta", dated=False)
     lines: list[str] = []
     for row in rows.iter_rows(named=True):
-        gap = signed(row["difference"] or 0)
+        gap = abs(row["difference"] or 0)
         what = {
             "up": f"up by {gap}, to {row['quantity']}",
             "down": f"down by {gap}, to {row['quantity']}",

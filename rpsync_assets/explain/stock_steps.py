@@ -15,6 +15,8 @@ from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import Subject
 from rpsync_assets.explain.trace import Step, signed, some
 
+BALANCE = "Does it add up?"
+
 
 def ledger_step(sources: Sources, subject: Subject, since: datetime | None) -> Step:
     """Everything that happened to the key at the OMS since the count."""
@@ -48,7 +50,7 @@ def ledger_step(sources: Sources, subject: Subject, since: datetime | None) -> S
 
 def balance_step(sources: Sources, subject: Subject, counted: int, shipped: Step, varied: Step, moved: Step) -> Step:
     """Whether the two systems agree on the key: F - U0 + L = QOH (design.md section 5)."""
-    title = "Does it add up?"
+    title = BALANCE
     stands, now, since = newest(sources, subject), moved.facts.get("now"), moved.facts.get("moved_since_snapshot")
     if stands is not None and stands["business_date"] != sources.day:
         told = f"The count that stands is that of {stands['business_date']}. Ask for that day."
@@ -68,6 +70,16 @@ def balance_step(sources: Sources, subject: Subject, counted: int, shipped: Step
     told = f"The OMS has {on_hand}: {signed(on_hand - target)} off."
     why = _why_off(varied, moved)
     return Step(title, (sum_, told, *why), {"difference": on_hand - target}, ("differs",))
+
+
+def no_balance_step(sources: Sources, subject: Subject) -> Step:
+    """What can be said of a key of which the day brought the OMS no count."""
+    told = "Not to be told by this day: no count of the key was accepted, so the OMS keeps its own number."
+    stands = newest(sources, subject)
+    if stands is None:
+        return Step(BALANCE, (told, "No count of it was ever accepted."))
+    at = sources.at(stands["snapshot_at"])
+    return Step(BALANCE, (told, f"The count that stands is {stands['quantity']}, of {stands['business_date']} ({at})."))
 
 
 def _why_off(varied: Step, moved: Step) -> list[str]:

@@ -38,9 +38,15 @@ class Trace:
     steps: tuple[Step, ...]
 
     @property
+    def facility_id(self) -> str | None:
+        """The facility as the OMS calls it, where what was asked for is one."""
+        found = self.steps[0].facts.get("facility_id") if self.steps else None
+        return None if found is None else str(found)
+
+    @property
     def heading(self) -> str:
         """Which key, of which day."""
-        return f"{self.store} {self.day} · facility {self.facility} · UPC {self.upc}"
+        return f"{self.store} {self.day} · facility {self.facility_id or self.facility} · UPC {self.upc}"
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -38,9 +38,23 @@ def shipments_step(sources: Sources, subject: Subject, counted_at: datetime | No
         f" {counted(row['quantity'], 'piece')}, shipped at {sources.at(row['issued_at'])}."
         for row in rows.iter_rows(named=True)
     ]
+    lines = some(lines) + _why_unreported(sources, rows)
     units = int(rows["quantity"].sum())
     total = f"Together {counted(units, 'piece')} that Retail Pro still counted."
-    return Step(title, (*some(lines), total), {"units": units, "rows": rows.to_dicts()}, ("unreported",))
+    return Step(title, (*lines, total), {"units": units, "rows": rows.to_dicts()}, ("unreported",))
+
+
+def _why_unreported(sources: Sources, rows: pl.DataFrame) -> list[str]:
+    """Why shipments of orders count as not told whose status, which is that of now, says otherwise."""
+    told, statuses = sources.its.told, set(rows["order_status"].to_list())
+    lag = f" and {told.invoice_lag.total_seconds() / 60:.0f} minutes have passed" if told.invoice_lag else ""
+    booked = "the order is entirely completed" if told.by == "order_completed" else "the line was sent to it"
+    why: list[str] = []
+    if "ORDER_COMPLETED" in statuses:
+        why.append(f"ORDER_COMPLETED came later: Retail Pro hears of it when {booked}{lag}; by its count that was not.")
+    if "ORDER_CANCELLED" in statuses:
+        why.append("ORDER_CANCELLED is the order; what of it was shipped has left the shelf, and Retail Pro counts it.")
+    return why
 
 
 def _was_asked(sources: Sources, subject: Subject, counted_at: datetime) -> bool:

@@ -27,30 +27,6 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def bars(labels: Sequence[str], values: Sequence[float], *, log: bool = False, bad: Sequence[str] = ()) -> str:
-    """Horizontal bars, the first on top, each with its number.
-
-    Args:
-        labels: one per bar.
-        values: likewise.
-        log: millions and dozens side by side.
-        bad: labels of bars in the other colour.
-    """
-    with rc_context(_STYLE):
-        figure, axes = _axes(height=0.3 + 0.32 * len(labels))
-        places = list(range(len(labels)))[::-1]
-        colours = [BAD if label in bad else GOOD for label in labels]
-        axes.barh(places, [max(value, 0.8 if log else 0) for value in values], color=colours, height=0.62)
-        if log:
-            axes.set_xscale("log")
-        axes.set_xlim(right=max([*values, 1]) * (12 if log else 1.18))
-        axes.set_yticks(places, labels)
-        for place, value in zip(places, values, strict=True):
-            axes.text(max(value, 0.8 if log else 0), place, f"  {value:,.0f}", va="center")
-        axes.xaxis.set_visible(False)
-        return _svg(figure)
-
-
 def ranges(labels: Sequence[str], today: Sequence[float], before: Sequence[Sequence[float]]) -> str:
     """Seconds of today as a dot over the range and median of the days before."""
     with rc_context(_STYLE):

@@ -107,4 +107,5 @@ def _number(told: Any, entry: str) -> float | None:
 
 def _text(told: Any, entry: str) -> str:
     value = told.metadata.get(entry)
-    return "" if value is None else str(value.value)
+    number = None if value is None else value.value
+    return "" if number is None else f"{number:,}" if isinstance(number, int) else str(number)

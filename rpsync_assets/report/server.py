@@ -56,6 +56,7 @@ def build_pages(settings: Settings) -> FastAPI:
     app.get("/search")(pages.search)
     app.get("/explain")(pages.story)
     app.get("/reports/{day}/{name}.html")(pages.report)
+    app.get("/reports/{day}/{name}.csv")(pages.listing)
     app.get("/rejected/{day}/{store}.csv")(pages.rejected)
     app.add_exception_handler(HTTPException, pages.problem)
     app.add_exception_handler(RequestValidationError, pages.problem)
@@ -115,6 +116,13 @@ class _Pages:
             raise HTTPException(404, f"There is no report {day}/{name}: materialize daily_sync_report of that day.")
         bar = self._templates.get_template("bar.html.j2").render(store=name, day=day)
         return HTMLResponse(file.read_text("utf-8").replace("<body>", f"<body>{bar}", 1), headers=_WITH_SCRIPT)
+
+    def listing(self, day: date, name: str) -> Response:
+        """A complete list that lies beside a report."""
+        file = self._settings.data_dir / "reports" / day.isoformat() / f"{name}.csv"
+        if not _NAME.fullmatch(name) or not file.is_file():
+            raise HTTPException(404, f"There is no list {day}/{name}: materialize daily_sync_report of that day.")
+        return FileResponse(file, media_type="text/csv", filename=file.name, headers=_SAFE)
 
     def rejected(self, day: date, store: str) -> Response:
         """The spreadsheet of a day's rejected rows."""

@@ -40,6 +40,12 @@ from rpsync_assets.core.publication import BASELINE_SCHEMA, TAKEN_SCHEMA
 from rpsync_assets.resources.databases import make_tables, open_engine
 
 Verb = Literal["set", "adjust"]
+CHANGES_SCHEMA = {
+    **dict.fromkeys(("shopify_inventory_item_id", "shopify_location_id"), pl.String),
+    **dict.fromkeys(("number", "change_from", "baseline"), pl.Int64),
+    **dict.fromkeys(("verb", "run_id", "outcome"), pl.String),
+    "written_at": pl.Datetime("us", "UTC"),
+}
 TAKEN_KEY = [name for name in TAKEN_SCHEMA if name != "units"]
 
 _metadata = MetaData()
@@ -177,6 +183,30 @@ class Publications:
             )
             for row in rows
         ]
+
+    def changes(self, store: str, start: datetime, end: datetime) -> pl.DataFrame:
+        """``CHANGES_SCHEMA``: every row that was sent for a store from one moment until another, oldest first."""
+        query = (
+            select(_operations)
+            .where(
+                _operations.c.product_store == store,
+                _operations.c.written_at >= _naive(start),
+                _operations.c.written_at < _naive(end),
+            )
+            .order_by(_operations.c.written_at, _operations.c.id)
+        )
+        with self.engine.connect() as connection:
+            sent = connection.execute(query).mappings().all()
+        rows = [
+            (
+                *(change[name] for name in ("item", "location", "number", "change_from", "baseline")),
+                *(operation[name] for name in ("verb", "run_id", "outcome")),
+                operation["written_at"].replace(tzinfo=UTC),
+            )
+            for operation in sent
+            for change in json.loads(operation["payload"])
+        ]
+        return pl.DataFrame(rows, orient="row", schema=CHANGES_SCHEMA)
 
     def applied_by(self, run_id: str) -> int:
         """How many rows of a run's operations Shopify has applied."""

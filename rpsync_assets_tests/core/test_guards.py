@@ -1,6 +1,7 @@
 """Each guard bites: a failing case and a passing one, and the numbers that an analyst reads."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -165,7 +166,7 @@ def test_a_variance_of_another_snapshot_than_the_days_file_is_refused_by_name() 
     found = {"unreported_shipments": T0, "filtered_reset": T0 - timedelta(days=1), "reset_import": T0}
     verdict = guards.variance_reset_same_day(partition="US 2026-03-10", expected=T0, found=found)
     assert (verdict.passed, verdict.observed) == (False, 1)
-    assert "but filtered_reset is as of 2026-03-09T05:30:00+00:00" in verdict.found
+    assert "but filtered_reset is as of 2026-03-09 05:30:00 UTC" in verdict.found
     same = guards.variance_reset_same_day(partition="US", expected=T0, found=dict.fromkeys(found, T0))
     assert (same.passed, same.observed) == (True, 0)
 
@@ -244,3 +245,10 @@ def test_a_count_of_the_future_is_refused_and_nobody_can_release_it(minutes: int
     now = datetime(2026, 3, 10, 11, tzinfo=UTC)
     found = guards.raw_snapshot_past(now + timedelta(minutes=minutes), now=now, file_name="f.csv")
     assert (found.passed, found.observed, found.releasable) == (passed, minutes, False)
+
+
+def test_a_file_says_how_long_before_it_was_counted_by_the_clock_of_its_store() -> None:
+    now = datetime(2026, 11, 25, 14, 36, tzinfo=UTC)
+    counted = datetime(2026, 11, 24, 23, 30, tzinfo=ZoneInfo("America/New_York"))
+    found = guards.raw_snapshot_past(counted, now=now, file_name="f.csv").found
+    assert found == "f.csv was counted at 2026-11-24 23:30:00 EST, 10 h 6 min before it was landed"

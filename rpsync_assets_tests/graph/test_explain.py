@@ -265,7 +265,7 @@ def test_shopify_before_and_after_with_the_operation_that_did_it(online: Online,
     assert ran.failures == {}
     with opened(online.world.settings(), "US", online.today) as sources:
         trace = explain(sources, "NY", A)
-    assert "showed 17, should show 20 (20 may be sold); up by +3, sent." in told(trace, "Shopify")
+    assert "showed 17, should show 20 (20 may be sold); up by 3, sent." in told(trace, "Shopify")
     assert f"set to 20 (it was 17) at location 700, applied (operation " in told(trace, "Shopify")  # noqa: F541
     assert ran.run_id in told(trace, "Shopify")
     online.world.oms.sell_in_store("NY", "A", 2, datetime.now(NEW_YORK))
@@ -280,7 +280,7 @@ def test_a_dry_run_is_told_as_not_sent(online: Online, counts: Rows) -> None:
     online.shop.stock([("9A", "700", 17)])
     online.world.file(counts)
     online.world.run()
-    assert "up by +3, NOT sent" in told(traced(online.world, "NY", A), "Shopify")
+    assert "up by 3, NOT sent" in told(traced(online.world, "NY", A), "Shopify")
 
 
 @pytest.mark.parametrize("packed", ["gzip", "utf-16", "quoted line ends", "cp1252"])
@@ -360,3 +360,51 @@ def test_a_full_size_day_is_explained_in_under_a_second(tmp_path: Path) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert "Line " in said.stdout
         assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 1.0
+
+
+def test_a_zero_that_the_file_lost_and_a_count_below_zero_are_no_riddles(example: TinyWorld, counts: Rows) -> None:
+    example.file([("101", A.lstrip("0"), -3), *counts[1:]])
+    assert example.run().failures == {}
+    said = told(traced(example, "NY", A), "Its line")
+    assert f"Retail Pro writes {A.lstrip('0')}, the OMS {A}: one number, zeros before it mean nothing." in said
+    assert "Retail Pro counted -3 at facility NY, below zero: it sold what it did not know of." in said
+
+
+def test_a_shipment_of_a_completed_or_cancelled_order_says_why_it_counts(example: TinyWorld, counts: Rows) -> None:
+    example.file(counts)
+    example.oms.do("UPDATE ORDER_HEADER SET STATUS_ID = 'ORDER_CANCELLED'")
+    assert example.run().failures == {}
+    assert "what of it was shipped has left the shelf" in told(traced(example, "NY", A), "Shipped")
+    example.oms.complete("1001", "2026-03-10 07:10")
+    assert example.run("unreported_shipments").failures == {}
+    said = told(traced(example, "NY", A), "Shipped")
+    assert "ORDER_COMPLETED came later: Retail Pro hears of it when the order is entirely completed" in said
+
+
+def test_what_is_reserved_is_told_beside_what_may_be_promised(example: TinyWorld, counts: Rows) -> None:
+    example.file(counts)
+    example.oms.order("1002", "2026-03-10 08:30", {"A": ("NASH", 1)})
+    assert example.run().failures == {}
+    assert "NASH: QOH 10, ATP 9 (1 reserved for orders)" in told(traced(example, "NASH", A), "What may be sold")
+
+
+def test_a_dropped_row_is_told_what_stands_instead(day: TinyWorld, counts: Rows) -> None:
+    day.file([("101", A, 3), ("101", A, 4), *counts[1:]], "20260311T070000")
+    assert day.run(day=DAY.replace(day=11)).failures == {}
+    said = told(traced(day, "NY", A, DAY.replace(day=11)), "Does it add up?")
+    assert "no count of the key was accepted, so the OMS keeps its own number" in said
+    assert "The count that stands is 10, of 2026-03-10" in said
+
+
+def test_a_change_at_shopify_is_told_shop_by_shop_and_adds_up(online: Online, counts: Rows) -> None:
+    online.shop.stock([("9A", "700", 17)])
+    online.world.file([("101", A, 12), ("102", A, 7), *counts[2:]], f"{online.today:%Y%m%d}T000001")
+    assert online.world.run(day=online.today).failures == {}
+    said = told(traced(online.world, "NY", A, online.today), "Why Shopify's number changed")
+    assert said.splitlines() == [
+        "Online: +2 = -1 by the day's reset and variance, +3 as Shopify was off before.",
+        "Shop by shop, what each counts online:",
+        "NASH: 10 -> 7 (-3 by reset and variance)",
+        "NY: 10 -> 12 (+2 by reset and variance)",
+        "All shops of the channel, after threshold and queue: 20 -> 19",
+    ]

@@ -53,7 +53,7 @@ def test_the_variance_is_refused_when_the_raw_file_was_landed_anew(example: Tiny
     example.file(counts[:-1], "20260310T074500")
     assert example.run("raw_reset_file").success
     ran = example.run("variance_file")
-    assert ran.failure.startswith("the reset of US 2026-03-10 is as of 2026-03-10T11:45:00+00:00, but ")
+    assert ran.failure.startswith("the reset of US 2026-03-10 is as of 2026-03-10 07:45:00 EDT, but ")
     assert "Materialize the whole day from raw_reset_file on" in ran.failure
     assert ran.red == ["variance_file.variance_reset_same_day"]
     # Shipments computed anew do not help while the reset is the old one's.
