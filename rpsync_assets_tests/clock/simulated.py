@@ -28,6 +28,7 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from sqlalchemy import Engine, event
 
+from rpsync_assets.assets.verdicts import unplaced
 from rpsync_assets.definitions import build_defs
 from rpsync_assets.partitions import Slot
 from rpsync_assets.settings import Settings
@@ -137,7 +138,8 @@ class Simulated:
             event = record.event.dagster_event if record.event else None
             evaluation = event.asset_check_evaluation_data if event and event.event_specific_data else None
             if evaluation is not None and str(evaluation.partition) == str(slot.key):
-                return ("passed" if evaluation.passed else evaluation.severity.value, evaluation.description or "")
+                found = unplaced(evaluation.description or "", str(evaluation.partition))
+                return ("passed" if evaluation.passed else evaluation.severity.value, found)
         return None
 
 
