@@ -382,7 +382,7 @@ def test_an_increase_that_waits_for_the_variance_is_told_as_held_with_its_size(o
     assert "showed 20, should show 24 (24 may be sold); held (+4): an increase that waits" in told(trace, "Shopify")
     assert "published" not in trace.states
     online.delta()
-    assert "decided: item 9A at location 700 (online), held: +4 waits for the variance" in told(
+    assert "decided: item 9A at location 700 (online), held: 4 waits for the variance" in told(
         explained(online, "NY", A), "Shopify"
     )
 
@@ -404,7 +404,7 @@ def test_an_item_that_shopify_refuses_is_told_with_its_code(online: Online) -> N
     said = told(explained(online, "NY", A), "Shopify")
     assert "NOT applied: refused" in said
     assert "NON_MUTABLE_INVENTORY_ITEM" in said
-    assert "up by +3, sent" in told(explained(online, "NY", C), "Shopify")
+    assert "up by 3, sent" in told(explained(online, "NY", C), "Shopify")
 
 
 def test_a_days_own_operations_are_listed_and_later_ones_counted(online: Online) -> None:
@@ -425,7 +425,7 @@ def test_a_pickup_location_shows_its_own_facilitys_number(online: Online) -> Non
     online.world.file([("101", A, 4)], f"{online.today:%Y%m%d}T000001")
     assert online.world.run(day=online.today).failures == {}
     trace = explained(online, "NY", A)
-    assert "at location 701 (pickup) showed 10, should show 4 (4 may be sold); down by -6, sent" in told(
+    assert "at location 701 (pickup) showed 10, should show 4 (4 may be sold); down by 6, sent" in told(
         trace, "Shopify"
     )
     assert "NY: QOH 4, ATP 4, safety stock 0 leaves 4, counts 4; for pick-up 4" in told(trace, "What may be sold")

@@ -43,7 +43,7 @@ def test_the_page_of_a_good_day_tells_it_from_the_file_to_shopify(example: TinyW
     for number in ("rows in the file", "delivered to the OMS", "corrected by a variance"):
         assert number in seen
     assert "Publishing to Shopify is off for this store: nothing was read there" in seen
-    assert "compared with Shopify" not in seen
+    assert "items were compared with Shopify" not in seen
     assert "unknown_facility the store code is not a facility of this product store" in seen
     assert "#1001" in seen
     assert "oms_matches_retail_pro" in seen
