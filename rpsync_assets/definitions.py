@@ -86,7 +86,7 @@ def _oms(settings: Settings, sftp: Sftp) -> Oms:
 def _alerts(settings: Settings) -> list[dg.SensorDefinition]:
     found = channels(settings)
     sent = SentAlerts(settings.state_database_url)
-    return [build_alerts_sensor(found, sent, settings.alerts.ui_url)] if found else []
+    return [build_alerts_sensor(found, sent, settings.alerts.ui_url, settings.secrets.hide)] if found else []
 
 
 def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -27,6 +28,8 @@ CONFIG_VARIABLE = "RPSYNC_CONFIG"
 DATA_DIR_VARIABLE = "RPSYNC_DATA_DIR"
 REPORTS_VARIABLE = "RPSYNC_REPORTS_URL"
 TOKEN_PREFIX = "RPSYNC_SHOPIFY_TOKEN_"  # noqa: S105  the name of a variable
+SHORTEST_SECRET = 4
+"""Shorter ones are words of any text."""
 SANDBOX_CONFIG = Path(__file__).parent / "sandbox" / "rpsync.toml"
 
 
@@ -251,6 +254,16 @@ class Secrets(_Section):
     smtp_password: SecretStr | None = None
     alert_webhook_url: SecretStr | None = None
     shopify_tokens: dict[str, SecretStr] = Field(default={}, description="by product store")
+
+    def hide(self, text: str) -> str:
+        """A text in which no secret stands: what leaves this machine may quote a stranger's exception."""
+        told = [one for one in vars(self).values() if isinstance(one, SecretStr)]
+        whole = {one.get_secret_value() for one in (*told, *self.shopify_tokens.values())}
+        within = {urlsplit(one).password or "" for one in whole if "://" in one}
+        for secret in sorted({*whole, *within, *map(unquote, within)}, key=len, reverse=True):
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, "***")
+        return text
 
 
 class Settings(_Section):

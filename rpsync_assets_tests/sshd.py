@@ -33,13 +33,14 @@ class Sshd:
 
 
 @contextmanager
-def serving(root: Path, work: Path, options: str = "") -> Iterator[Sshd]:
+def serving(root: Path, work: Path, options: str = "", subsystem: str = "") -> Iterator[Sshd]:
     """A server that shows ``root`` as the folder one logs in to, and keeps its own files in ``work``.
 
     Args:
         root: the folder.
         work: host key, login key and configuration go here.
         options: for ``internal-sftp``: ``-R`` is read-only, ``-P rename,posix-rename`` forbids these requests.
+        subsystem: what answers in place of ``internal-sftp``.
     """
     program = _program()
     work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def serving(root: Path, work: Path, options: str = "") -> Iterator[Sshd]:
         # A test opens many connections one after the other.
         "MaxStartups 100\n"
         "Subsystem sftp internal-sftp\n"
-        f"ForceCommand internal-sftp -d {root} {options}\n"
+        f"ForceCommand {subsystem or f'internal-sftp -d {root} {options}'}\n"
     )
     public = " ".join((work / "host.pub").read_text().split()[:2])
     (work / "known_hosts").write_text(f"[{HOST}]:{port} {public}\n")

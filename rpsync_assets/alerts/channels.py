@@ -4,9 +4,14 @@ Belongs here: sending one message. Does not: what is worth one (``findings``), o
 """
 
 import smtplib
+import ssl
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.utils import formatdate
+from html import escape
 from typing import Literal
 
 import httpx2
@@ -53,20 +58,42 @@ class Email(Channel):
         message["Subject"] = alert.subject
         message["From"] = self.sender
         message["To"] = ", ".join(self.to)
+        message["Date"] = formatdate()
         message["Message-ID"] = f"<{alert.event.replace(' ', '-')}@rpsync>"
         message.set_content(alert.text)
-        kind = smtplib.SMTP_SSL if self.security == "tls" else smtplib.SMTP
+        with self._session() as server:
+            server.send_message(message)
+
+    def log_in(self) -> None:
+        """Whether the mail server takes us; nothing is sent."""
+        with self._session() as server:
+            server.noop()
+
+    @contextmanager
+    def _session(self) -> Iterator[smtplib.SMTP]:
+        # Without a context Python's library would hand the password to whoever answers.
+        trust = ssl.create_default_context()
         try:
-            with kind(self.host, self.port, timeout=PATIENCE_SECONDS) as server:
+            with (
+                smtplib.SMTP_SSL(self.host, self.port, timeout=PATIENCE_SECONDS, context=trust)
+                if self.security == "tls"
+                else smtplib.SMTP(self.host, self.port, timeout=PATIENCE_SECONDS)
+            ) as server:
                 if self.security == "starttls":
-                    server.starttls()
+                    server.starttls(context=trust)
                 if self.username:
                     server.login(self.username, self.password.get_secret_value() if self.password else "")
-                server.send_message(message)
+                yield server
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPNotSupportedError) as error:
             raise SetupError(
                 f"The mail server {self.host}:{self.port} refuses the login or its kind",
                 "Correct [alerts] smtp_username, smtp_security or RPSYNC_SMTP_PASSWORD",
+            ) from error
+        except ssl.SSLCertVerificationError as error:
+            raise SetupError(
+                f"The certificate of the mail server {self.host}:{self.port} cannot be trusted: {error.verify_message}",
+                "Set [alerts] smtp_host to the name in its certificate, name the certificate's issuer in SSL_CERT_FILE,"
+                ' or, on this machine itself, smtp_security = "none"',
             ) from error
         except (OSError, smtplib.SMTPException) as error:
             raise UnreachableError(
@@ -87,7 +114,8 @@ class Webhook(Channel):
         try:
             answer = httpx2.post(
                 self.url.get_secret_value(),
-                json={"text": f"*{alert.subject}*\n{alert.text}"},
+                # As Slack wants it: a file's name must not become a link or call the whole channel.
+                json={"text": escape(f"*{alert.subject}*\n{alert.text}", quote=False)},
                 timeout=PATIENCE_SECONDS,
             )
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:

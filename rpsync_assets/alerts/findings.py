@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
+from dagster._core.execution.plan.objects import StepFailureData
 
 from rpsync_assets.clock.lateness import LATE_JOB
+from rpsync_assets.clock.progress import STEP
+from rpsync_assets.failures import RERUN_HELPS
 
 MOST_FINDINGS = 10
 LONGEST_LINE = 1500
@@ -44,12 +47,14 @@ class Alert:
     Attributes:
         event: what it is about; nothing is sent twice for it.
         subject: one line.
-        text: store, date, what, number, threshold, and where to look.
+        text: store, date, what, number, threshold, whether it is tried again, and where to look.
+        kinds: what went wrong, without words and numbers that differ from run to run.
     """
 
     event: str
     subject: str
     text: str
+    kinds: tuple[str, ...] = ()
 
 
 def alert_of(instance: dg.DagsterInstance, run: dg.DagsterRun, ui_url: str) -> Alert | None:
@@ -68,8 +73,10 @@ def alert_of(instance: dg.DagsterInstance, run: dg.DagsterRun, ui_url: str) -> A
     failed = run.status is DagsterRunStatus.FAILURE
     head = f"{store} {day}".strip() or "all stores"
     first = findings[0]
+    rerun_helps = run.tags.get(RERUN_HELPS, "")
     return Alert(
         event=f"run {run.run_id}",
+        kinds=(*(finding.what for finding in findings), rerun_helps),
         subject=f"[rpsync] {head}: {first.what}" + (f" and {len(findings) - 1} more" if len(findings) > 1 else ""),
         text="\n".join(
             [
@@ -78,10 +85,22 @@ def alert_of(instance: dg.DagsterInstance, run: dg.DagsterRun, ui_url: str) -> A
                 f"Run: {job}, {'failed' if failed else 'went through'}",
                 *(f"- {finding}"[:LONGEST_LINE] for finding in findings[:MOST_FINDINGS]),
                 *([f"- and {len(findings) - MOST_FINDINGS} more"] if len(findings) > MOST_FINDINGS else []),
+                *([_again(run, rerun_helps)] if failed and run.job_name != LATE_JOB else []),
                 f"{ui_url.rstrip('/')}/runs/{run.run_id}",
             ]
         ),
     )
+
+
+def _again(run: dg.DagsterRun, rerun_helps: str) -> str:
+    """Whether somebody must get up."""
+    if rerun_helps == "no":
+        return "Nobody tries it again: mend what it names, then materialize by hand."
+    if STEP in run.tags:
+        return "The store's sensor tries it again, after 5, 10, 20, 40 minutes, then every hour."
+    if run.tags.get("dagster/schedule_name", "").startswith("shopify_delta_"):
+        return "The next delta tries it again."
+    return "The same run again, later, may pass."
 
 
 def _where(run: dg.DagsterRun) -> tuple[str, str]:
@@ -96,10 +115,8 @@ def _findings(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Find
     for event in events:
         if event.event_type is DagsterEventType.STEP_FAILURE:
             data = event.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else None
-            error = data.error.message.strip().splitlines()[-1] if data.error else "no reason was given"
             what = "late" if run.job_name == LATE_JOB else f"{event.step_key} failed"
-            yield Finding(what, told or error)
+            yield Finding(what, _reason(data))
             refused.add(event.step_key or "")
     for event in events:
         if event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
@@ -107,11 +124,27 @@ def _findings(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[Find
         elif event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
             yield from _failed_rows(event.step_materialization_data.materialization)
     if run.status is DagsterRunStatus.FAILURE and not refused:
-        yield Finding("the run failed", "its process ended before it could say why; its log in the UI may tell")
+        last = next(
+            (one.message for one in events if one.event_type is DagsterEventType.RUN_FAILURE and one.message), ""
+        )
+        yield Finding("the run failed", last or "its process ended before it could say why; its log in the UI may tell")
+
+
+def _reason(data: StepFailureData) -> str:
+    """Our own words, else what a stranger's exception says: of the innermost one, the first line."""
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return (
+        error.message.strip().splitlines()[0] if error is not None and error.message.strip() else "no reason was given"
+    )
 
 
 _TOLD = {
     DagsterEventType.STEP_FAILURE,
+    DagsterEventType.RUN_FAILURE,
     DagsterEventType.ASSET_CHECK_EVALUATION,
     DagsterEventType.ASSET_MATERIALIZATION,
 }

@@ -11,6 +11,8 @@ import dagster as dg
 _DELTA = dg.AssetSelection.assets("shopify_delta")
 _PREVIEW = dg.AssetSelection.assets("reset_preview")
 RAW = "raw_reset_file"
+AHEAD = {"dagster/priority": "10"}
+"""The tag of what the clock and the sensors start: in the queue it goes before a backfill of many days."""
 
 
 def _job(name: str, selection: dg.AssetSelection, description: str):

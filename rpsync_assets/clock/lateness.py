@@ -78,10 +78,10 @@ def late_day(its: StoreSettings, day: date, waits_for: str) -> Late:
     return Late("day", (FILE_ON_TIME, DAY_ON_TIME), limit, its.deadline_of(day), waits_for)
 
 
-def late_import(its: StoreSettings, now: datetime, waits_for: str) -> Late:
+def late_import(its: StoreSettings, file_name: str, now: datetime, waits_for: str) -> Late:
     """An import that the OMS has not finished in the time that it usually takes."""
     limit = f"waits for the OMS's import longer than {its.import_patience_minutes} minutes"
-    return Late("import", (), limit, now, waits_for)
+    return Late(f"import of {file_name}", (), limit, now, waits_for)
 
 
 def build_late_job(partitions: Partitions) -> dg.JobDefinition:

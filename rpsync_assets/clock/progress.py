@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster import DagsterRunStatus
+from dagster import DagsterEventType, DagsterRunStatus
 
 from rpsync_assets.failures import RERUN_HELPS
 from rpsync_assets.partitions import Slot
 
 STEP = "rpsync/step"
-"""The tag of a run that a sensor started: for which step of which day; every try of it has the same."""
+"""The tag of a run that a sensor or schedule started: for which step of which day; every try of it has the same."""
+
+_RUN_KEY = "dagster/run_key"
+"""Dagster's own tag of a run that a sensor started."""
 
 _AT_WORK = [
     DagsterRunStatus.QUEUED,
@@ -52,15 +55,19 @@ class Tries:
 
     Attributes:
         failed: how many failed.
-        hopeless: the newest one failed, and a rerun does not help.
-        ended_at: when the newest one ended, seconds since 1970.
-        run_id: the newest one.
+        newest: the newest of them.
+        cancelled: a person's word: that one is not tried again.
+        hopeless: it failed, and a rerun does not help.
+        ended_at: when it ended, seconds since 1970.
+        said: why it failed, if it could say so.
     """
 
     failed: int = 0
+    newest: str = ""
+    cancelled: bool = False
     hopeless: bool = False
     ended_at: float = 0.0
-    run_id: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,9 +107,12 @@ class Progress:
 
     def at_work(self) -> str | None:
         """A run that is at work on this day, or waits to be, or None."""
-        tags = {"dagster/partition": str(self.slot.key)}
-        runs = self.instance.get_runs(dg.RunsFilter(tags=tags, statuses=_AT_WORK), limit=1)
-        return f"run {runs[0].run_id[:8]} ({runs[0].job_name})" if runs else None
+        return at_work(self.instance, str(self.slot.key))
+
+    def started(self, run_key: str) -> str | None:
+        """The run that a sensor started under a key, whatever became of it, or None: Dagster starts none twice."""
+        runs = self.instance.get_runs(dg.RunsFilter(tags={_RUN_KEY: run_key}), limit=1)
+        return runs[0].run_id if runs else None
 
     def tries(self, step: str) -> Tries:
         """What became of the runs that were started for a step."""
@@ -111,13 +121,32 @@ class Progress:
         failed = [one for one in records if one.dagster_run.status is not DagsterRunStatus.SUCCESS]
         if not failed:
             return Tries()
-        newest = failed[0]
-        # Cancelled is a person's word; a run that was killed could not say, and everything is safe to run twice.
-        given_up = newest.dagster_run.status is DagsterRunStatus.CANCELED
-        hopeless = given_up or newest.dagster_run.tags.get(RERUN_HELPS) == "no"
-        return Tries(len(failed), hopeless, newest.end_time or 0.0, newest.dagster_run.run_id)
+        newest = failed[0].dagster_run
+        # A run that was killed could not say whether a rerun helps, and everything is safe to run twice.
+        return Tries(
+            len(failed),
+            newest.run_id,
+            cancelled=newest.status is DagsterRunStatus.CANCELED,
+            hopeless=newest.tags.get(RERUN_HELPS) == "no",
+            ended_at=failed[0].end_time or 0.0,
+            said=self._said(newest.run_id),
+        )
+
+    def _said(self, run_id: str) -> str:
+        for entry in self.instance.all_logs(run_id, DagsterEventType.STEP_FAILURE):
+            data = entry.dagster_event.step_failure_data if entry.dagster_event else None
+            if data and data.user_failure_data and data.user_failure_data.description:
+                return data.user_failure_data.description
+        return ""
 
     def _materializations(self, asset: str, limit: int, *, ascending: bool = False) -> list[dg.EventLogRecord]:
         """The newest first, unless they ascend."""
         wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[str(self.slot.key)])
         return list(self.instance.fetch_materializations(wanted, limit=limit, ascending=ascending).records)
+
+
+def at_work(instance: dg.DagsterInstance, partition: str, job: str | None = None) -> str | None:
+    """A run that is at work on a partition, or waits to be, or None."""
+    wanted = dg.RunsFilter(job_name=job, tags={"dagster/partition": partition}, statuses=_AT_WORK)
+    runs = instance.get_runs(wanted, limit=1)
+    return f"run {runs[0].run_id[:8]} ({runs[0].job_name})" if runs else None

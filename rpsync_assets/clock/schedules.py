@@ -9,10 +9,11 @@ in the store's own zone. In the night of a DST change 01:00 and 01:30 can come a
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 
-from rpsync_assets.clock.jobs import ACTIVE_PRODUCTS, RESET_DAY, RESET_DELIVERY, SHOPIFY_DELTAS
+from rpsync_assets.clock.jobs import ACTIVE_PRODUCTS, AHEAD, RESET_DAY, RESET_DELIVERY, SHOPIFY_DELTAS
 from rpsync_assets.clock.lateness import warn
-from rpsync_assets.clock.progress import Progress
+from rpsync_assets.clock.progress import STEP, Progress, at_work
 from rpsync_assets.clock.sensors import OFF, sensor_name
+from rpsync_assets.clock.steps import list_key
 from rpsync_assets.partitions import Slot
 from rpsync_assets.settings import Settings
 
@@ -27,13 +28,18 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def _list(settings: Settings, store: str) -> dg.ScheduleDefinition:
+    def compile_it(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        slot = _today(context, settings, store)
+        return dg.RunRequest(partition_key=slot.key, tags={STEP: list_key(slot), **AHEAD})
+
     return dg.ScheduleDefinition(
         name=f"active_products_{store}",
         cron_schedule="0 1 * * *",
         execution_timezone=settings.store(store).time_zone,
         job=ACTIVE_PRODUCTS,
-        description=f"{store}: compiles the day's list of active products. {OFF}",
-        execution_fn=lambda context: dg.RunRequest(partition_key=_today(context, settings, store).key),
+        description=f"{store}: compiles the day's list of active products. If that fails and a rerun may help, the"
+        f" sensor {sensor_name(store)} tries it again. {OFF}",
+        execution_fn=compile_it,
     )
 
 
@@ -42,14 +48,14 @@ def _day(settings: Settings, store: str) -> dg.ScheduleDefinition:
         slot = _today(context, settings, store)
         if context.instance_ref is None:
             # A preview: there is no record to look at.
-            return dg.RunRequest(partition_key=slot.key)
+            return dg.RunRequest(partition_key=slot.key, tags=AHEAD)
         progress = Progress(context.instance, slot)
         if busy := progress.at_work():
             return dg.SkipReason(f"{slot.key}: {busy} is at work on it")
         if progress.materialized_at("filtered_reset_parts"):
             return dg.SkipReason(f"{slot.key} has begun before")
         if not _is_running(context.instance, sensor_name(store)):
-            return dg.RunRequest(partition_key=slot.key)
+            return dg.RunRequest(partition_key=slot.key, tags=AHEAD)
         waits_for = _missing(progress, store)
         deadline = settings.store(store).deadline_of(slot.day)
         warn(context.instance, slot, waits_for, deadline)
@@ -67,13 +73,18 @@ def _day(settings: Settings, store: str) -> dg.ScheduleDefinition:
 
 
 def _delta(settings: Settings, store: str) -> dg.ScheduleDefinition:
+    def bring(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        # A delta compares states: the next one brings what this one would have.
+        busy = at_work(context.instance, store, SHOPIFY_DELTAS.name) if context.instance_ref is not None else None
+        return dg.SkipReason(f"{busy} is still at work") if busy else dg.RunRequest(partition_key=store, tags=AHEAD)
+
     return dg.ScheduleDefinition(
         name=f"shopify_delta_{store}",
         cron_schedule="*/15 * * * *",
         execution_timezone=settings.store(store).time_zone,
         job=SHOPIFY_DELTAS,
         description=f"{store}: brings to Shopify what changed since the last publication. {OFF}",
-        execution_fn=lambda _context: dg.RunRequest(partition_key=store),
+        execution_fn=bring,
     )
 
 

@@ -4,6 +4,7 @@ Belongs here: the gates, each of which is opened by data. Does not: starting run
 (``progress``).
 
     Retail Pro's file is whole ........................... it is landed
+    the clock's try at the day's list failed ............. the list is tried again
     it is landed, and the day's list is there ............ the day is started, once per content of the file
     HotWax only: it has imported the reset ............... the variance is delivered
     HotWax only: it has imported the variance ............ Shopify is brought to what may be sold
@@ -17,7 +18,7 @@ from typing import Any
 
 from rpsync_assets.assets.arriving import is_marker, marker_of
 from rpsync_assets.assets.receipts import log_ids, receipts
-from rpsync_assets.clock.jobs import RAW
+from rpsync_assets.clock.jobs import ACTIVE_PRODUCTS, RAW, RESET_DAY, RESET_DELIVERY, SHOPIFY_RESET, VARIANCE_DELIVERY
 from rpsync_assets.clock.progress import Progress
 from rpsync_assets.core.arrival import choose, understood
 from rpsync_assets.core.errors import NotYetError, PermanentError, RpsyncError
@@ -38,20 +39,31 @@ class Step:
         job: the job's name.
         only: the assets of the job that are needed; empty for all of them.
         config: by asset.
+        begins: it begins the day, with the newest file that there is.
     """
 
     key: str
     job: str
     only: tuple[str, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
+    begins: bool = False
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a day waits for, and what to do; ``overdue`` if it waits longer than the store's settings allow."""
+    """What a day waits for, and what to do.
+
+    Attributes:
+        what: in a sentence.
+        overdue: the delivered file whose import takes longer than the store's settings allow; else empty.
+    """
 
     what: str
-    overdue: bool = False
+    overdue: str = ""
+
+    def besides(self, other: "Waiting") -> "Waiting":
+        """It waits for something else, too."""
+        return Waiting(f"{self.what.rstrip('. ')}. Besides, {other.what}", self.overdue or other.overdue)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,8 @@ class Gates:
     def to_land(self, progress: Progress, listed: Sequence[RemoteFile]) -> RemoteFile | Waiting | None:
         """The day's file on the server; None if it lies here already, and Dagster knows that it does.
 
-        A Dagster whose memory was made anew finds files that it has no record of; landing them again fetches nothing.
+        One that was landed and is no longer on the server is made from the kept bytes. A Dagster whose memory was made
+        anew finds files that it has no record of; landing them again fetches nothing.
         """
         slot = progress.slot
         its, folder = self.settings.store(self.store), self.settings.sftp.incoming
@@ -81,7 +94,7 @@ class Gates:
         try:
             choice = choose(candidates, store=self.store, day=slot.day, folder=folder, listed=len(listed))
         except NotYetError as missing:
-            return Waiting(str(missing))
+            return Waiting(str(missing)) if progress.landed is None else None
         by_name = {file.name: file for file in listed}
         file = by_name[choice.chosen.name]
         if progress.landed is not None and self._lies_here(slot, file):
@@ -98,21 +111,24 @@ class Gates:
         return (raw["file_name"], raw["bytes"], raw["modified_at"]) == (file.name, file.size, file.modified_at)
 
     def next_step(self, progress: Progress, now: datetime) -> Step | Waiting | None:
-        """What is due for today, once its file has landed; None if the day is done."""
-        landed = progress.landed
-        if landed is None:
-            return Waiting(f"Retail Pro's file of {progress.slot.day} does not lie here yet")
+        """What is due for today; None if the day is done, or has no file yet."""
+        slot, landed = progress.slot, progress.landed
         if not progress.materialized_at("active_products"):
+            key = list_key(slot)
+            if progress.tries(key).failed:
+                return Step(key, ACTIVE_PRODUCTS.name)
             return Waiting(
-                f"the list of active products of {progress.slot.day} is not compiled. Switch the schedule"
-                f" active_products_{self.store} on, or materialize active_products of {progress.slot.key}"
+                f"the list of active products of {slot.day} is not compiled. The schedule active_products_{self.store}"
+                f" does that at 01:00; if it is off, switch it on and materialize active_products of {slot.key}"
             )
+        if landed is None:
+            return None
         embedded = self.settings.oms.kind == "embedded"
         last = "shopify_full_reset" if embedded else "filtered_reset_parts"
         if progress.materialized_at(last) < landed.at:
             # The list is compiled anew: a product that was published since must not be dropped.
-            job = "reset_day" if embedded else "reset_delivery"
-            return Step(_key(progress.slot, f"content {landed.number}"), job)
+            job = RESET_DAY if embedded else RESET_DELIVERY
+            return Step(step_key(slot, f"content {landed.number}"), job.name, begins=True)
         return None if embedded else self.after_delivery(progress, now, is_past=False)
 
     def after_delivery(self, progress: Progress, now: datetime, *, is_past: bool) -> Step | Waiting | None:
@@ -127,7 +143,7 @@ class Gates:
         if isinstance(reset, Waiting):
             return reset
         if not _is_received(progress, "reset_import", reset, before="variance_file"):
-            return Step(_key(slot, f"reset import {reset}"), "variance_delivery", config=replay)
+            return Step(step_key(slot, f"reset import {reset}"), VARIANCE_DELIVERY.name, config=replay)
         variance = self._imported(slot, "variance", now)
         if isinstance(variance, Waiting):
             return variance
@@ -137,7 +153,7 @@ class Gates:
         if is_new and _is_received(progress, "variance_import", variance, before=last):
             return None
         receipt = ("variance_import",) if is_past else ()
-        return Step(_key(slot, f"variance import {variance} of {reset}"), "shopify_reset", only=receipt)
+        return Step(step_key(slot, f"variance import {variance} of {reset}"), SHOPIFY_RESET.name, only=receipt)
 
     def _imported(self, slot: Slot, kind: Kind, now: datetime) -> str | Waiting:
         """The ids of the finished imports of a day's files, or what is waited for."""
@@ -145,10 +161,16 @@ class Gates:
             with self.oms.read() as reader:
                 return log_ids(receipts(self.oms, reader, self.state, slot, kind))
         except NotYetError as error:
-            sent = [d.delivered_at for d in self.state.deliveries(slot.store, slot.day, kind) if d.delivered_at]
+            sent = [
+                (d.delivered_at, d.file_name)
+                for d in self.state.deliveries(slot.store, slot.day, kind)
+                if d.delivered_at
+            ]
+            delivered_at, file_name = max(sent)
             patience = timedelta(minutes=self.settings.store(slot.store).import_patience_minutes)
-            hours = (now - max(sent)).total_seconds() / 3600
-            return Waiting(f"{error} Delivered {hours:.1f} hours ago.", overdue=now - max(sent) > patience)
+            hours = (now - delivered_at).total_seconds() / 3600
+            overdue = file_name if now - delivered_at > patience else ""
+            return Waiting(f"{error} Delivered {hours:.1f} hours ago.", overdue)
         except PermanentError as error:
             # A run says it, red, where everybody looks.
             return f"refused: {error.culprit}"
@@ -166,6 +188,12 @@ _LONGEST_KEY = 150
 """Dagster's tags hold 256 characters."""
 
 
-def _key(slot: Slot, what: str) -> str:
+def step_key(slot: Slot, what: str) -> str:
+    """What a step of a day is called."""
     digest = hashlib.sha256(what.encode()).hexdigest()
     return f"{slot.key} {what if len(what) <= _LONGEST_KEY else digest}"
+
+
+def list_key(slot: Slot) -> str:
+    """The step that compiles the day's list; the clock's own try has it, too."""
+    return step_key(slot, "list")

@@ -1,6 +1,6 @@
-"""This machine: secrets, time zones, disk, our own database, Dagster's home.
+"""This machine: secrets, time zones, disk, our own database, Dagster's home, who is told.
 
-Belongs here: looks that need no server. Does not: servers. Nothing is opened for writing.
+Belongs here: looks that concern no partner's server. Does not: those. Nothing is opened for writing, nothing is sent.
 """
 
 import os
@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 from sqlalchemy import make_url, text
 
+from rpsync_assets.alerts.channels import Email, channels
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.doctor.checkup import PATIENCE_SECONDS, Checkup, Doubt
 from rpsync_assets.resources.databases import open_engine, told_plainly
@@ -64,13 +66,14 @@ def _token(settings: Settings, store: str) -> str:
 
 
 def look_at_machine(checkup: Checkup, settings: Settings, stores: Iterable[str], environ: Mapping[str, str]) -> None:
-    """Time zones, disk, our own database, Dagster's home."""
+    """Time zones, disk, our own database, Dagster's home, who is told."""
     for store in stores:
         checkup.look(f"time zone of {store}", lambda store=store: _zone(settings, store))
     checkup.look("data folder", lambda: _data_folder(settings.data_dir))
     checkup.look("disk", lambda: _disk(settings.data_dir))
     checkup.look("state database", lambda: _state(settings.state_database_url))
-    checkup.look("Dagster", lambda: _dagster(environ.get("DAGSTER_HOME")))
+    checkup.look("Dagster", lambda: _dagster(environ))
+    checkup.look("alerts", lambda: _alerts(settings))
 
 
 def _zone(settings: Settings, store: str) -> str:
@@ -138,19 +141,58 @@ def read_only(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
 
 
-def _dagster(home: str | None) -> str | Doubt:
+def _dagster(environ: Mapping[str, str]) -> str | Doubt:
+    home = environ.get("DAGSTER_HOME")
     if home is None:
         return Doubt("DAGSTER_HOME is not set", "Set it where Dagster's daemon runs, or runs are forgotten at its end")
     path = Path(home) / "dagster.yaml"
     try:
         told = yaml.safe_load(path.read_text("utf-8")) or {}
     except FileNotFoundError:
-        return Doubt(f"{path} does not exist", "Run 'rpsync ui' once without DAGSTER_HOME, and copy the one it makes")
+        return Doubt(f"{path} does not exist", "Take deploy/dagster.sqlite.yaml or deploy/dagster.postgres.yaml")
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SetupError(
             f"{path} cannot be read ({type(error).__name__})", "Correct it; Dagster does not start"
         ) from error
-    telemetry = told.get("telemetry") if isinstance(told, dict) else None
+    if not isinstance(told, dict):
+        raise SetupError(f"{path} holds no settings", "Take deploy/dagster.sqlite.yaml; Dagster does not start")
+    _storage(path, told, environ)
+    telemetry = told.get("telemetry")
     if not isinstance(telemetry, dict) or telemetry.get("enabled") is not False:
         return Doubt(f"telemetry is on in {path}", "Add 'telemetry: {enabled: false}'")
+    if missing := [name for name in _NEEDED if name not in told]:
+        return Doubt(f"{path} says nothing of {', '.join(missing)}", "Take them from deploy/dagster.sqlite.yaml")
     return f"{path}, telemetry off"
+
+
+_NEEDED = ("run_monitoring", "concurrency", "sensors")
+"""Without them a killed run holds its day for ever, a backfill loses the order of days, one silent server stops all."""
+
+
+def _storage(path: Path, told: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Dagster does not start on a PostgreSQL whose driver its address does not name."""
+    storage = told.get("storage")
+    postgres = storage.get("postgres") if isinstance(storage, dict) else None
+    url = postgres.get("postgres_url") if isinstance(postgres, dict) else None
+    if isinstance(url, dict):
+        name = str(url.get("env"))
+        if name not in environ:
+            raise SetupError(
+                f"{path} takes Dagster's storage from {name}, which is not set", f"Set {name}; Dagster does not start"
+            )
+        url = environ[name]
+    if isinstance(url, str) and not url.startswith("postgresql+psycopg2://"):
+        raise SetupError(
+            f"the address of Dagster's storage begins with {url.partition(':')[0]}://",
+            "Let it begin with postgresql+psycopg2://; Dagster does not start",
+        )
+
+
+def _alerts(settings: Settings) -> str | Doubt:
+    found = channels(settings)
+    if not found:
+        return Doubt("nobody is told when a day fails or is late", "Set [alerts] email_to, or RPSYNC_ALERT_WEBHOOK_URL")
+    for channel in found:
+        if isinstance(channel, Email):
+            channel.log_in()
+    return f"through {', '.join(channel.name for channel in found)}; nothing was sent"

@@ -8,8 +8,9 @@ moved between the snapshot and the import is overwritten, and the variance must 
 """
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -31,7 +32,7 @@ from rpsync_assets.resources.oms_reader import (
     ImportLog,
     OmsReader,
 )
-from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp import HURRY_SECONDS, Sftp
 from rpsync_assets.resources.state import Delivery
 
 _KEY = ["facility_id", "product_id"]
@@ -47,6 +48,7 @@ class HotWaxOms(Oms):
         ledger: INVENTORY_ITEM_DETAIL is readable on the replica.
         import_log: DATA_MANAGER_LOG is; else a file in ``archive/`` counts as imported.
         reset_basis: the count that HotWax's reset compares with.
+        patience_seconds: how long an answer of the database may take.
     """
 
     database_url: str = field(repr=False)
@@ -54,6 +56,7 @@ class HotWaxOms(Oms):
     ledger: bool = True
     import_log: bool = True
     reset_basis: Literal["qoh", "atp"] = "qoh"
+    patience_seconds: int = 600
 
     @property
     def compares_with(self) -> Basis:
@@ -66,7 +69,12 @@ class HotWaxOms(Oms):
         return self.ledger and self.import_log
 
     def _open(self) -> Engine:
-        return open_replica(self.database_url)
+        return open_replica(self.database_url, patience_seconds=self.patience_seconds)
+
+    @cached_property
+    def hurried(self) -> Oms:
+        """A replica that hangs must not hang who looks every minute; its connections are its own."""
+        return replace(self, sftp=self.sftp.hurried, patience_seconds=int(HURRY_SECONDS))
 
     def import_delivered(self) -> None:
         """HotWax imports on its own clock."""

@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -41,6 +41,8 @@ LARGEST_BLOCK = 262_144
 UNDER_WAY_BYTES = 64 * SMALLEST_BLOCK
 """Asked for and not answered yet, as much as OpenSSH's own client does; with more, some servers hang."""
 KEEPALIVE_SECONDS = 15
+HURRY_SECONDS = 10.0
+"""For one answer, where somebody looks every minute: a tick of Dagster's that lasts longer than 60 s is lost."""
 TELL_SECONDS = 2.0
 _NO_ANSWER_TO_LOGIN = ("saw EOF", "timeout")
 """How paramiko calls a login that was not refused but never answered."""
@@ -102,6 +104,11 @@ class Sftp:
     # A download whose connection breaks goes on after each of these, then gives up.
     pauses: tuple[float, ...] = (1, 5, 20)
 
+    @property
+    def hurried(self) -> "Sftp":
+        """The same server for a look that must end within seconds: a sensor's."""
+        return replace(self, timeout_seconds=min(self.timeout_seconds, HURRY_SECONDS))
+
     @contextmanager
     def session(self) -> Iterator["SftpSession"]:
         """An open session; it is closed whatever happens.
@@ -113,13 +120,7 @@ class Sftp:
         client = paramiko.SSHClient()
         try:
             with self._told_plainly():
-                self._connect(client)
-                sftp = client.open_sftp()
-                channel = sftp.get_channel()
-                if channel is not None:
-                    # For one answer, not for a file: it does not end a slow transfer while bytes flow.
-                    channel.settimeout(self.timeout_seconds)
-                yield SftpSession(sftp)
+                yield SftpSession(self._opened(self._connect(client)))
         finally:
             client.close()
 
@@ -150,7 +151,15 @@ class Sftp:
                 time.sleep(pause)
         raise AssertionError("the last pause is None")
 
-    def _connect(self, client: paramiko.SSHClient) -> None:
+    def _opened(self, transport: paramiko.Transport) -> paramiko.SFTPClient:
+        """What ``open_sftp`` does, but a server that lets one in and then says nothing (its disk hangs) is given up."""
+        channel = transport.open_session(timeout=self.timeout_seconds)
+        # For one answer, not for a file: it does not end a slow transfer while bytes flow.
+        channel.settimeout(self.timeout_seconds)
+        channel.invoke_subsystem("sftp")
+        return paramiko.SFTPClient(channel)
+
+    def _connect(self, client: paramiko.SSHClient) -> paramiko.Transport:
         if self.password is None and self.key_file is None:
             raise SetupError(
                 f"There is neither a password nor a key to log in to {self.host}:{self.port} as '{self.username}'",
@@ -179,8 +188,10 @@ class Sftp:
             transport_factory=_transport,  # type: ignore[arg-type]
         )
         transport = client.get_transport()
-        if transport is not None:
-            transport.set_keepalive(KEEPALIVE_SECONDS)
+        if transport is None:
+            raise EOFError("the connection was lost after the login")
+        transport.set_keepalive(KEEPALIVE_SECONDS)
+        return transport
 
     @contextmanager
     def _told_plainly(self) -> Iterator[None]:

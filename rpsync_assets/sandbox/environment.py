@@ -38,6 +38,9 @@ DAGSTER_YAML = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_queue: {dequeue_interval_seconds: 1}
+# A server that does not answer one store's sensor holds up no other store's, and no alert.
+sensors: {use_threads: true, num_workers: 4}
+schedules: {use_threads: true, num_workers: 4}
 # A run that was killed together with its code server would be "started" for ever.
 run_monitoring: {enabled: true, max_runtime_seconds: 7200}
 # A run whose process died is started again; a step that failed is not: it says itself whether a rerun helps, and the

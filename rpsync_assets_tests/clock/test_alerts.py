@@ -3,23 +3,35 @@
 import json
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from threading import Thread
 
 import dagster as dg
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from dagster._core.test_utils import create_run_for_test
 
 from rpsync_assets.alerts.sensor import UnsentError
+from rpsync_assets.clock.progress import STEP
 from rpsync_assets.partitions import Slot
 from rpsync_assets.settings import Settings
 from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.tiny_oms import UPCA
-from rpsync_assets_tests.graph.tiny_world import DAY, Rows, TinyWorld
+from rpsync_assets_tests.graph.tiny_world import DAY, QUIET, Rows, TinyWorld
 
 KEY = str(Slot(DAY, "US").key)
 
@@ -37,7 +49,12 @@ class Mailbox:
 
 @dataclass
 class Receivers:
-    """A mail server, a webhook, and the sensor that is to reach them."""
+    """A mail server, a webhook, and the sensor that is to reach them.
+
+    Attributes:
+        answers: what the webhook answers next, instead of taking the message.
+        asked: how often it was.
+    """
 
     world: TinyWorld
     mailbox: Mailbox
@@ -45,7 +62,9 @@ class Receivers:
     posts: list[dict[str, str]]
     answers: list[int]
     webhook: str
+    asked: list[str] = field(default_factory=list)
     cursor: str | None = None
+    secrets: dict[str, object] = field(default_factory=dict)
 
     def settings(self, **more: object) -> Settings:
         told = self.world.settings().model_dump()
@@ -57,7 +76,7 @@ class Receivers:
             "ui_url": "https://dagster.example.com/",
             **more,
         }
-        told["secrets"]["alert_webhook_url"] = self.webhook
+        told["secrets"] = {**told["secrets"], "alert_webhook_url": self.webhook, **self.secrets}
         return Settings.model_validate(told)
 
     def look(self, **more: object) -> None:
@@ -79,9 +98,11 @@ class Receivers:
 def receivers(world: TinyWorld) -> Iterator[Receivers]:
     posts: list[dict[str, str]] = []
     answers: list[int] = []
+    asked: list[str] = []
 
     class Hook(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            asked.append(self.path)
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = answers.pop(0) if answers else 200
             if status == 200:
@@ -99,7 +120,7 @@ def receivers(world: TinyWorld) -> Iterator[Receivers]:
     mail.start()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     Thread(target=server.serve_forever, daemon=True).start()
-    found = Receivers(world, mailbox, port, posts, answers, f"http://127.0.0.1:{server.server_port}/secret-path")
+    found = Receivers(world, mailbox, port, posts, answers, f"http://127.0.0.1:{server.server_port}/secret-path", asked)
     found.look()
     yield found
     server.shutdown()
@@ -202,6 +223,218 @@ def test_drift_at_shopify_is_told_though_the_run_went_through(
     receivers.look()
     assert receivers.subjects[0].endswith("shopify_matches of shopify_full_reset is red")
     assert "observed 3" in receivers.mails[0]
+
+
+def test_a_message_says_whether_somebody_must_get_up(receivers: Receivers) -> None:
+    world = receivers.world
+    world.file([("101", UPCA["Z"], 5)])
+    world.run()
+    receivers.look()
+    assert "Nobody tries it again: mend what it names, then materialize by hand." in receivers.mails[0]
+    by_itself(world, "raw_file_landing", day=date(2026, 3, 11), tags={STEP: "2026-03-11|US file"})
+    receivers.look()
+    assert "The store's sensor tries it again, after 5, 10, 20, 40 minutes" in receivers.mails[1]
+
+
+def by_itself(world: TinyWorld, job: str, *, day: date = DAY, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+    """A run that no person started."""
+    return (
+        world.defs()
+        .resolve_job_def(job)
+        .execute_in_process(
+            instance=world.instance,
+            partition_key=str(Slot(day, "US").key),
+            raise_on_error=False,
+            run_config=QUIET,
+            tags={"dagster/sensor_name": "day_US", **tags},
+        )
+    )
+
+
+def test_what_fails_again_and_again_in_the_same_way_is_told_when_it_begins_and_when_it_changes(
+    receivers: Receivers,
+) -> None:
+    """A server that is away all night is not a message for every try of every store."""
+    world = receivers.world
+    for _ in range(3):
+        by_itself(world, "raw_file_landing", tags={STEP: "x"})
+        receivers.look()
+    assert len(receivers.mails) == len(receivers.posts) == 1
+    world.raw_file(b"store_code,upc,alu,description,qty\n101,0756")
+    by_itself(world, "raw_file_landing", tags={STEP: "x"})
+    receivers.look()
+    assert len(receivers.mails) == 2
+    assert "does not end with a line end" in receivers.mails[1]
+
+
+def test_a_failure_that_comes_back_after_a_good_run_is_news_again(receivers: Receivers, counts: Rows) -> None:
+    world = receivers.world
+    by_itself(world, "raw_file_landing", tags={})
+    path = world.file(counts)
+    by_itself(world, "raw_file_landing", tags={})
+    path.unlink()
+    (world.data / "landing").rename(world.data / "gone")
+    by_itself(world, "raw_file_landing", tags={})
+    receivers.look()
+    assert len(receivers.mails) == 2
+
+
+def test_a_persons_own_click_is_always_answered(receivers: Receivers) -> None:
+    for _ in range(2):
+        receivers.world.run()
+        receivers.look()
+    assert len(receivers.mails) == 2
+
+
+def test_the_days_of_a_backfill_that_fail_alike_are_one_message(receivers: Receivers) -> None:
+    for number in (1, 2, 3):
+        by_itself(receivers.world, "raw_file_landing", day=date(2026, 3, number), tags={"dagster/backfill": "b"})
+    receivers.look()
+    assert receivers.subjects == ["[rpsync] US 2026-03-01: raw_reset_file failed"]
+
+
+def test_a_strangers_exception_is_told_by_its_cause_and_without_our_secrets(
+    receivers: Receivers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its words are not ours: they may quote an address with the password in it, or the token."""
+    from rpsync_assets.assets import arriving  # noqa: PLC0415
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("the shop refuses tok-123456\n(Background on this error)")
+
+    monkeypatch.setattr(arriving.Intake, "take_in", broken)
+    receivers.secrets = {"shopify_tokens": {"US": "tok-123456"}}
+    receivers.world.run("raw_reset_file")
+    receivers.look()
+    assert "raw_reset_file failed: ValueError: the shop refuses ***" in receivers.mails[0]
+    assert "Background" not in receivers.mails[0]
+    assert "tok-123456" not in receivers.mails[0] + receivers.subjects[0] + receivers.posts[0]["text"]
+
+
+def test_a_run_whose_process_died_is_told_with_what_dagster_says(receivers: Receivers) -> None:
+    run = create_run_for_test(
+        receivers.world.instance,
+        job_name="reset_day",
+        tags={"dagster/partition": KEY},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    receivers.world.instance.report_run_failed(run, "Exceeded maximum runtime of 7200 seconds.")
+    receivers.look()
+    assert "the run failed: Exceeded maximum runtime of 7200 seconds." in receivers.mails[0]
+
+
+def test_a_run_that_dagster_starts_once_more_is_told_when_that_one_fails_too(receivers: Receivers) -> None:
+    by_itself(receivers.world, "raw_file_landing", tags={"dagster/will_retry": "true"})
+    receivers.look()
+    assert receivers.mails == []
+    by_itself(receivers.world, "raw_file_landing", tags={})
+    receivers.look()
+    assert len(receivers.mails) == 1
+
+
+def test_a_receiver_that_is_away_is_asked_once_a_look_and_does_not_hold_the_other_up(receivers: Receivers) -> None:
+    """Each try takes its seconds, and a look has a minute."""
+    for _ in range(3):
+        receivers.world.run()
+    receivers.answers.extend([503] * 9)
+    with pytest.raises(UnsentError):
+        receivers.look()
+    assert (len(receivers.asked), len(receivers.mails)) == (1, 3)
+    receivers.answers.clear()
+    receivers.look()
+    assert (len(receivers.mails), len(receivers.posts)) == (3, 3)
+
+
+def test_a_message_that_a_receiver_refuses_does_not_hold_the_next_ones_up(receivers: Receivers) -> None:
+    for _ in range(2):
+        receivers.world.run()
+    receivers.answers.append(400)
+    with pytest.raises(UnsentError, match="HTTP 400"):
+        receivers.look()
+    assert (len(receivers.mails), len(receivers.posts)) == (2, 1)
+    receivers.look()
+    assert (len(receivers.mails), len(receivers.posts)) == (2, 2)
+
+
+@pytest.mark.parametrize("cursor", ["garbage", "2026-01-01", "a b c"])
+def test_a_cursor_that_was_typed_over_begins_anew(receivers: Receivers, cursor: str) -> None:
+    receivers.cursor = cursor
+    receivers.look()
+    receivers.world.run()
+    receivers.look()
+    assert len(receivers.mails) == 1
+
+
+def test_a_mail_is_dated_and_a_files_name_is_no_command_to_slack(receivers: Receivers) -> None:
+    receivers.world.store["file_pattern"] = r"reset_{store}_(?P<snapshot>\d{8}T\d{6})<!channel>\.csv"
+    receivers.world.incoming.joinpath("reset_US_20260309T070000<!channel>.csv").write_text("x")
+    receivers.world.run()
+    receivers.look()
+    assert parsedate_to_datetime(receivers.mailbox.messages[0]["Date"])
+    assert "reset_US_20260309T070000<!channel>.csv" in receivers.mails[0]
+    assert "reset_US_20260309T070000&lt;!channel&gt;.csv" in receivers.posts[0]["text"]
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_a_mail_server_that_nobody_vouches_for_gets_no_password(
+    receivers: Receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    certificate, context = self_signed(tmp_path)
+    logins: list[str] = []
+
+    def accept(
+        _server: object, _session: object, _envelope: object, _mechanism: str, told: LoginPassword
+    ) -> AuthResult:
+        logins.append(told.login.decode())
+        return AuthResult(success=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Controller(
+        receivers.mailbox,
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=accept,
+        **({"ssl_context": context, "auth_require_tls": False} if security == "tls" else {"tls_context": context}),
+    )
+    server.start()
+    try:
+        receivers.world.run()
+        told = {"smtp_port": port, "smtp_security": security, "smtp_username": "rpsync"}
+        receivers.secrets = {"smtp_password": "a password"}
+        with pytest.raises(UnsentError, match=r"The certificate of the mail server 127\.0\.0\.1:\d+ cannot be trusted"):
+            receivers.look(**told)
+        assert (logins, receivers.mails) == ([], [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        receivers.look(**told)
+        assert (logins, len(receivers.mails)) == (["rpsync"], 1)
+    finally:
+        server.stop()
+
+
+def self_signed(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for 127.0.0.1 that only those trust who are told to."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = folder / "mail.crt", folder / "mail.key"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, private)
+    return certificate, context
 
 
 def test_nobody_is_told_unless_somebody_is_named(world: TinyWorld) -> None:

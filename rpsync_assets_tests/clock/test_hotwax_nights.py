@@ -120,4 +120,40 @@ def test_a_file_that_hotwax_refuses_is_a_red_run_and_is_not_tried_again(night: S
     night.watch(ny("02:45"), QUARTER)
     assert jobs(night) == [*FIRST, "variance_delivery"]
     assert "SERVICE_CRASHED" in night.failure("variance_delivery", "2026-03-10|US")
-    assert "a rerun does not help" in night.says("day_US")
+    assert "A rerun does not help" in night.says("day_US")
+
+
+def test_a_bad_second_file_does_not_keep_a_delivered_reset_from_its_variance(night: Simulated, day: HotWaxDay) -> None:
+    """Without it the OMS would have too much all day."""
+    day.raw_file(b"store_code,upc,alu,description,qty\n101,0756", "20260310T011500")
+    night.watch(ny("02:00"), QUARTER)
+    assert night.runs()[-1][1::2] == ("raw_file_landing", "FAILURE")
+    assert "does not end with a line end" in night.says("day_US")
+    assert "Besides, The OMS has not imported reset_US_20260310_g1_1of1.csv yet" in night.says("day_US")
+    for until in ("02:30", "03:00"):
+        day.hotwax_imports(night.now)
+        night.watch(ny(until), QUARTER)
+    assert jobs(night) == [*FIRST, "raw_file_landing", "variance_delivery", "shopify_reset"]
+    assert day.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+
+
+def test_each_import_that_takes_too_long_is_told_also_after_the_deadline(night: Simulated, day: HotWaxDay) -> None:
+    day.hotwax.pick_up(night.now)
+    night.watch(ny("03:50"), timedelta(minutes=50))
+    day.hotwax.run_queue(night.now)
+    night.watch(ny("08:30"), timedelta(minutes=40))
+    assert jobs(night) == [*FIRST, "day_is_late", "variance_delivery", "day_is_late", "day_is_late"]
+    said = night.failure("day_is_late", "2026-03-10|US")
+    assert "waits for the OMS's import longer than 120 minutes" in said
+    assert "variance_US_20260310_g1.csv" in said
+    # What is told once is not asked for again, and the page goes on saying what is waited for.
+    assert "The OMS has not imported variance_US_20260310_g1.csv yet" in night.says("day_US")
+
+
+def test_the_sensor_asks_a_replica_in_a_hurry(day: HotWaxDay) -> None:
+    """One that hangs for minutes must not take a tick, which Dagster gives up after one."""
+    oms = day.defs().resources["oms"]  # type: ignore[index]
+    assert (oms.patience_seconds, oms.hurried.patience_seconds) == (600, 10)
+    assert oms.hurried is oms.hurried
+    assert oms.hurried.engine is not oms.engine
+    oms.hurried.engine.dispose()

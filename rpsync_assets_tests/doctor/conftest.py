@@ -21,6 +21,7 @@ FOLDERS = {
     "reset_inventory": "hotwax/reset-inventory",
     "inventory_variance": "hotwax/inventory-variance",
 }
+DEPLOY = Path(__file__).parents[2] / "deploy"
 PASSWORD = "a password of a test"  # noqa: S105
 
 
@@ -124,6 +125,8 @@ class Setup:
     sftp: dict[str, object] = field(default_factory=dict)
     oms_settings: dict[str, object] = field(default_factory=dict)
     secrets: dict[str, object] = field(default_factory=dict)
+    alerts: dict[str, object] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
     store_id: str = "US"
 
     @property
@@ -145,12 +148,18 @@ class Setup:
                 "stores": {self.store_id: store},
                 "sftp": {**login, **FOLDERS, **self.sftp},
                 "oms": {"database": self.root / "oms.sqlite", "sftp_root": self.server.folder, **self.oms_settings},
-                "secrets": {"sftp_password": PASSWORD, "shopify_tokens": tokens, **self.secrets},
+                "alerts": self.alerts,
+                "secrets": {
+                    "sftp_password": PASSWORD,
+                    "shopify_tokens": tokens,
+                    "alert_webhook_url": "http://127.0.0.1:9/nobody-asks-it",
+                    **self.secrets,
+                },
             }
         )
 
     def lines(self) -> list[Line]:
-        environ = {"DAGSTER_HOME": str(self.root / "dagster")}
+        environ = {"DAGSTER_HOME": str(self.root / "dagster"), **self.environ}
         return examine(self.settings(), [self.store_id], environ, Checkup()).lines
 
     def bytes(self) -> dict[str, tuple[int, bytes]]:
@@ -168,7 +177,7 @@ def setup(tmp_path: Path, server: Server) -> Iterator[Setup]:
     shop.stock([("9A", "700", 5)])
     (tmp_path / "data").mkdir(mode=0o700)
     (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster/dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    (tmp_path / "dagster/dagster.yaml").write_bytes((DEPLOY / "dagster.sqlite.yaml").read_bytes())
     (tmp_path / "known_hosts").write_text(server.known())
     with serving(shop) as endpoint:
         yield Setup(tmp_path, server, TinyOms(tmp_path / "oms.sqlite"), shop, endpoint)

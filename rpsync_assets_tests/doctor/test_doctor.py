@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from rpsync_assets.cli import app
+from rpsync_assets.doctor import machine, shopify
 from rpsync_assets.doctor.oms import OmsLook
 from rpsync_assets.oms import tables
 from rpsync_assets.resources import oms_sql
@@ -72,6 +73,17 @@ def changed(where: str, **values: object) -> Callable[[Setup], None]:
     return lambda setup: getattr(setup, where).update(values)
 
 
+def dagster_yaml(text: str, **environ: str) -> Callable[[Setup], None]:
+    def broken(setup: Setup) -> None:
+        (setup.root / "dagster/dagster.yaml").write_text(text)
+        setup.environ.update(environ)
+
+    return broken
+
+
+POSTGRES = "storage: {postgres: {postgres_url: {env: DAGSTER_POSTGRES_URL}}}\n"
+MAIL = {"email_to": ["ops@example.com"], "smtp_host": "127.0.0.1", "smtp_port": 9}
+
 BROKEN: dict[str, tuple[Callable[[Setup], object], str, str]] = {
     "unknown host key": (unknown_key, "SFTP server", "is unknown"),
     "changed host key": (changed_key, "SFTP server", "has changed"),
@@ -123,6 +135,14 @@ BROKEN: dict[str, tuple[Callable[[Setup], object], str, str]] = {
     "two roles": (second_role, "Shopify roles of US", "700 stands for NY, _NA_"),
     "open data folder": (lambda setup: setup.data.chmod(0o755), "data folder", "0755, not 0700"),
     "broken state database": (broken_state, "state database", "cannot be read"),
+    "broken dagster.yaml": (dagster_yaml("telemetry: {"), "Dagster", "cannot be read"),
+    "storage that is not named": (dagster_yaml(POSTGRES), "Dagster", "DAGSTER_POSTGRES_URL, which is not set"),
+    "storage without its driver": (
+        dagster_yaml(POSTGRES, DAGSTER_POSTGRES_URL="postgresql://rpsync:secret@127.0.0.1/dagster"),
+        "Dagster",
+        "begins with postgresql://",
+    ),
+    "dead mail server": (changed("alerts", **MAIL), "alerts", "127.0.0.1:9 does not take the message"),
 }
 
 
@@ -138,6 +158,36 @@ def test_what_is_broken_is_named_by_its_line_alone(
     assert said in failed.seen
     assert failed.mend
     assert setup.bytes() == before
+
+
+def test_an_api_version_that_shopify_gave_up_is_named(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shopify, "VERSION", "2019-04")
+    (failed,) = [line for line in setup.lines() if line.mark == "failed"]
+    assert (failed.name, failed.mend) == ("Shopify version of US", "Update rpsync")
+    assert "does not support API version 2019-04" in failed.seen
+
+
+def test_a_disk_that_is_too_small_is_named(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LEAST_FREE_BYTES", 10**18)
+    (failed,) = [line for line in setup.lines() if line.mark == "failed"]
+    assert failed.name == "disk"
+    assert "GB free, 1000000000.0 GB needed" in failed.seen
+
+
+def test_a_set_up_that_tells_nobody_is_a_warning(setup: Setup) -> None:
+    setup.secrets["alert_webhook_url"] = None
+    assert [(line.name, line.mark) for line in setup.lines() if line.mark != "ok"] == [("alerts", "warning")]
+
+
+def test_a_dagster_yaml_of_an_earlier_version_is_a_warning_that_names_what_it_lacks(setup: Setup) -> None:
+    (setup.root / "dagster/dagster.yaml").write_text("telemetry: {enabled: false}\nrun_monitoring: {enabled: true}\n")
+    (line,) = [line for line in setup.lines() if line.mark == "warning"]
+    assert (line.name, "says nothing of concurrency, sensors" in line.seen) == ("Dagster", True)
+
+
+def test_the_address_of_dagsters_storage_is_not_shown(setup: Setup) -> None:
+    dagster_yaml(POSTGRES, DAGSTER_POSTGRES_URL="postgresql://rpsync:secret@127.0.0.1/dagster")(setup)
+    assert not any("secret@" in line.seen + line.mend for line in setup.lines())
 
 
 def test_what_hangs_on_a_broken_thing_is_not_looked_at_and_the_rest_is(setup: Setup) -> None:

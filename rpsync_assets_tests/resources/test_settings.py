@@ -84,6 +84,19 @@ def test_secrets_come_from_the_environment_and_are_never_shown(tmp_path: Path) -
     assert settings.secrets.shopify_tokens["US"].get_secret_value() == "s3cret-shop"
 
 
+def test_a_text_that_leaves_the_machine_is_without_secrets_and_the_passwords_in_addresses(tmp_path: Path) -> None:
+    environ = {
+        "RPSYNC_SFTP_PASSWORD": "hunter22",
+        "RPSYNC_STATE_DATABASE_URL": "postgresql+psycopg2://rpsync:p%40ss%2Fword@127.0.0.1/rpsync",
+        "RPSYNC_SHOPIFY_TOKEN_US": "shpat_0123",
+        "RPSYNC_SMTP_PASSWORD": "x",
+    }
+    secrets = loaded(tmp_path, **environ).secrets
+    quoted = "hunter22 shpat_0123 p@ss/word p%40ss%2Fword postgresql+psycopg2://rpsync:p%40ss%2Fword@127.0.0.1/rpsync"
+    assert secrets.hide(quoted) == "*** *** *** *** ***"
+    assert secrets.hide("an example of x") == "an example of x"
+
+
 def test_a_mistake_in_the_file_does_not_show_a_secret(tmp_path: Path) -> None:
     assert "s3cret" not in refused(tmp_path, STORE + SFTP + "port = 1.5\n", **SECRETS)
 

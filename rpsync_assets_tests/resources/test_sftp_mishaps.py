@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -181,6 +182,21 @@ def test_a_server_that_falls_silent_is_given_up_after_the_timeout(server: Server
         with pytest.raises(UnreachableError):
             door(far, timeout_seconds=0.5, pauses=()).download(file, io.BytesIO(), told_nothing)
         it.bytes_a_second = 0
+
+
+def test_a_server_that_lets_one_in_and_then_says_nothing_is_given_up(tmp_path: Path) -> None:
+    """Its disk hangs. Who waits for it without end holds a sensor's thread, and then all of them."""
+    with sshd.serving(tmp_path, tmp_path / "sshd", subsystem="/bin/sleep 60") as there:
+        far = Server(there.port, there.username, there.known_hosts, tmp_path, key_file=there.key_file)
+        began = time.monotonic()
+        with pytest.raises(UnreachableError, match="TimeoutError"), door(far, timeout_seconds=2).session():
+            pass
+        assert time.monotonic() - began < 30
+
+
+def test_who_looks_every_minute_does_not_wait_as_long_as_a_run(server: Server) -> None:
+    assert door(server, timeout_seconds=30).hurried.timeout_seconds == 10
+    assert door(server, timeout_seconds=2).hurried.timeout_seconds == 2
 
 
 # Servers that refuse --------------------------------------------------------------------------------------------------
