@@ -50,7 +50,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(path: Path, tmp_path: Path) -> 
 
 def test_the_programs_of_the_units_are_those_that_an_installation_has() -> None:
     commands = [one for path in UNITS for one in re.findall(r"^Exec\w+=(\S+)", path.read_text("utf-8"), re.MULTILINE)]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert command.startswith(INSTALLED)
         assert (Path(sys.executable).parent / command.removeprefix(INSTALLED)).exists()

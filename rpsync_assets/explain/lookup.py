@@ -17,8 +17,9 @@ from rpsync_assets.core.active import EXCLUDED_REASONS
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import gtin_key
+from rpsync_assets.resources.oms_sql import MOST_FOUND
 
-MOST_PRODUCTS = 25
+MOST_PRODUCTS = MOST_FOUND - 1
 LONGEST_QUESTION = 200
 ONLINE = "sold online"
 
@@ -168,7 +169,7 @@ def _of_oms(sources: Sources, asked: str, number: int | None) -> Iterable[Produc
     """From the OMS: by id or SKU, by a UPC it has or had, by words of its description if the store publishes it."""
     if sources.oms is None:
         return
-    found = sources.oms.find_products(sources.store, asked, most=MOST_PRODUCTS + 1)
+    found = sources.oms.find_products(sources.store, asked)
     listed = {
         row["product_id"]: _standing(row["reason"]) for frame in _lists(sources) for row in frame.rows(named=True)
     }

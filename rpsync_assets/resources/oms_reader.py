@@ -316,14 +316,14 @@ class OmsReader:
         known = self._ask(oms_sql.FACILITIES_CALLED, KNOWN_FACILITY_SCHEMA, at=self._at, name=name.strip().upper())
         return known.with_columns(pl.col("is_physical") == 1)
 
-    def find_products(self, store: str, asked: str, *, most: int) -> pl.DataFrame:
+    def find_products(self, store: str, asked: str) -> pl.DataFrame:
         """``FOUND_PRODUCT_SCHEMA``: by id or SKU, or published by this store with these words in its description."""
         words = [re.sub(r"([!%_])", r"!\1", word) for word in asked.lower().split()[: oms_sql.FOUND_WORDS]]
         given = {f"w{place}": f"%{word}%" for place, word in enumerate(words)}
         anything = {f"w{place}": "%" for place in range(len(words), oms_sql.FOUND_WORDS)}
         return self._ask(
             *(oms_sql.FOUND_PRODUCTS, FOUND_PRODUCT_SCHEMA),
-            **{"store": store, "at": self._at, "exactly": asked, "most": most, **given, **anything},
+            **{"store": store, "at": self._at, "exactly": asked, **given, **anything},
         ).with_columns(pl.col("published") == 1)
 
     def _ask(

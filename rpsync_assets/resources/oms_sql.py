@@ -347,6 +347,8 @@ ORDER BY D.EFFECTIVE_DATE, D.INVENTORY_ITEM_DETAIL_SEQ_ID
 
 FOUND_WORDS = 4
 """So many words of a description are looked for; whoever writes more has said enough."""
+MOST_FOUND = 26
+"""So many products an answer has; who shows them shows one fewer, and says that there are more."""
 
 _HOLDS = " AND ".join(
     f"(LOWER(P.PRODUCT_NAME) LIKE :w{word} ESCAPE '!' OR LOWER(P.INTERNAL_NAME) LIKE :w{word} ESCAPE '!'"
@@ -367,7 +369,7 @@ FOUND_PRODUCTS = f"""
 UNION
 {_FOUND} WHERE P.PRODUCT_ID IN (SELECT SSP.PRODUCT_ID FROM SHOPIFY_SHOP SS
   JOIN SHOPIFY_SHOP_PRODUCT SSP ON SSP.SHOP_ID = SS.SHOP_ID WHERE SS.PRODUCT_STORE_ID = :store) AND {_HOLDS}
-ORDER BY product_id LIMIT :most
+ORDER BY product_id LIMIT {MOST_FOUND}
 """
 """Products by id or SKU, and those that the store publishes by words of their description."""
 

@@ -95,7 +95,7 @@ def test_rejected_rows_are_found_with_their_raw_text_in_the_warehouse_and_in_a_p
             " WHERE business_date = '2026-03-10' AND product_store = 'US' ORDER BY line_number"
         ).fetchall()
     assert asked == expected
-    spreadsheet = Path(str(ran.metadata["filtered_reset"]["rejected rows"]))
+    spreadsheet = Path(str(ran.metadata["filtered_reset"]["spreadsheet of rejected rows"]))
     assert spreadsheet == example.data / "rejected/2026-03-10/US/rejected_US_20260310.csv"
     assert stat.S_IMODE(spreadsheet.stat().st_mode) == 0o600
     assert spreadsheet.read_bytes().startswith(b"\xef\xbb\xbf")

@@ -59,7 +59,7 @@ def test_every_row_is_accounted_for_by_reason(example: TinyWorld, counts: Rows):
         "rejected": 4,
     }
     reasons = ("blank_upc", "invalid_upc", "unknown_facility", "duplicate", "conflicting_duplicate")
-    assert [said[f"rejected_{reason}"] for reason in reasons] == [1, 1, 1, 1, 0]
+    assert [said[f"rejected: {reason}"] for reason in reasons] == [1, 1, 1, 1, 0]
     rejected = example.table("rejected_reset_rows").select("line_number", "upc_text", "reason").rows()
     assert rejected == [
         (9, "", "blank_upc"),
