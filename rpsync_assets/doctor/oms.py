@@ -117,7 +117,8 @@ class OmsLook:
             try:
                 with self.reading() as connection:
                     limited = text(f"SELECT * FROM ({asked}) Q LIMIT 0")  # noqa: S608  our own words
-                    connection.execute(limited, dict.fromkeys(limited.compile().params))
+                    # MySQL takes no NULL for the number of rows that a question wants at most.
+                    connection.execute(limited, {**dict.fromkeys(limited.compile().params), "most": 0})
             except SetupError as error:
                 troubles.setdefault(error.culprit, []).append(name)
         if troubles:
