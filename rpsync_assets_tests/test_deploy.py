@@ -50,7 +50,7 @@ def test_systemd_finds_nothing_wrong_with_a_unit(path: Path, tmp_path: Path) -> 
 
 def test_the_programs_of_the_units_are_those_that_an_installation_has() -> None:
     commands = [one for path in UNITS for one in re.findall(r"^Exec\w+=(\S+)", path.read_text("utf-8"), re.MULTILINE)]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         assert command.startswith(INSTALLED)
         assert (Path(sys.executable).parent / command.removeprefix(INSTALLED)).exists()
@@ -66,7 +66,8 @@ def test_the_daemon_leaves_runs_to_their_end_and_makes_the_storage_before_the_ui
     daemon = unit("rpsync-daemon")
     assert daemon["KillMode"] == ["process"]
     assert daemon["ExecStartPre"] == [f"{INSTALLED}dagster instance migrate"]
-    assert "rpsync-daemon.service" in unit("rpsync-webserver")["After"][0]
+    for other in ("rpsync-webserver", "rpsync-reports"):
+        assert "rpsync-daemon.service" in unit(other)["After"][0]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_every_variable_of_the_environment_file_is_one_that_is_read(tmp_path: Pa
 
 def test_what_running_md_names_is_there() -> None:
     commands = {str(name) for name in getattr(get_command(app), "commands", {})}
-    assert set(re.findall(r"rpsync (doctor|ui|explain|undo|demo|sandbox|dry-run|oms)\b", RUNNING)) <= commands
+    assert set(re.findall(r"rpsync (doctor|reports|ui|explain|undo|demo|sandbox|dry-run|oms)\b", RUNNING)) <= commands
     assert "bin/rpsync doctor" in RUNNING
     for name in re.findall(r"deploy/([\w./-]+\.\w+)", RUNNING):
         assert (DEPLOY / name).exists() or "*" in name, name
