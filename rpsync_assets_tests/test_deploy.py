@@ -66,7 +66,8 @@ def test_the_daemon_leaves_runs_to_their_end_and_makes_the_storage_before_the_ui
     daemon = unit("rpsync-daemon")
     assert daemon["KillMode"] == ["process"]
     assert daemon["ExecStartPre"] == [f"{INSTALLED}dagster instance migrate"]
-    assert "rpsync-daemon.service" in unit("rpsync-webserver")["After"][0]
+    for other in ("rpsync-webserver", "rpsync-reports"):
+        assert "rpsync-daemon.service" in unit(other)["After"][0]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_every_variable_of_the_environment_file_is_one_that_is_read(tmp_path: Pa
 
 def test_what_running_md_names_is_there() -> None:
     commands = {str(name) for name in getattr(get_command(app), "commands", {})}
-    assert set(re.findall(r"rpsync (doctor|ui|explain|undo|demo|sandbox|dry-run|oms)\b", RUNNING)) <= commands
+    assert set(re.findall(r"rpsync (doctor|reports|ui|explain|undo|demo|sandbox|dry-run|oms)\b", RUNNING)) <= commands
     assert "bin/rpsync doctor" in RUNNING
     for name in re.findall(r"deploy/([\w./-]+\.\w+)", RUNNING):
         assert (DEPLOY / name).exists() or "*" in name, name
