@@ -15,10 +15,11 @@ from pathlib import Path
 import polars as pl
 
 from rpsync_assets.core.errors import NotYetError, SetupError
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import undo_name
 from rpsync_assets.core.parts import LOCATION
-from rpsync_assets.core.undo import KEY, REMARK, undo
+from rpsync_assets.core.undo import REMARK, undo
 from rpsync_assets.core.variance import to_csv
 from rpsync_assets.explain.sources import Sources, opened
 from rpsync_assets.resources.databases import told_plainly

@@ -18,6 +18,7 @@ from rpsync_assets.assets.hotwax import ACCEPTED
 from rpsync_assets.core.atp import less_owed, online_atp
 from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.publication import REFLECTED_SCHEMA
 from rpsync_assets.core.variance import unseen, variance_due
 from rpsync_assets.resources.oms import Oms, Sent
@@ -26,7 +27,6 @@ from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.state import ACCEPTED_SCHEMA, Delivery, State
 from rpsync_assets.settings import StoreSettings
 
-KEY = ["facility_id", "product_id"]
 RECENT = timedelta(days=3)
 """Files that were delivered longer ago and were not imported are not waited for any more."""
 

@@ -16,6 +16,7 @@ from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
 from rpsync_assets.core import guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
 from rpsync_assets.core.atp import online_atp as compute_online_atp
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import RESET_ROW_SCHEMA, VARIANCE_ROW_SCHEMA
@@ -148,7 +149,7 @@ def variance_import(
         found = receipts(oms, reader, state, slot, "variance")
         received = [oms.variance_rows(reader, log, Sent(delivery, outbox)) for delivery, log in found]
     rows = pl.concat(received) if received else pl.DataFrame(schema=VARIANCE_ROW_SCHEMA)
-    last_word = rows.unique(["facility_id", "product_id"], keep="last", maintain_order=True)
+    last_word = rows.unique(KEY, keep="last", maintain_order=True)
     refused = last_word.filter(pl.col("status") == "failed").drop_nulls("product_id")
     state.owe_again(slot.store, slot.day, refused.select("facility_id", "product_id").rows())
     return dg.MaterializeResult(

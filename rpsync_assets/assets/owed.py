@@ -16,7 +16,8 @@ from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import before, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.guards import CLOCKS_APART
-from rpsync_assets.core.owed import EARLIER_SCHEMA, KEY, OWED_SCHEMA, owed_rows
+from rpsync_assets.core.keys import KEY
+from rpsync_assets.core.owed import EARLIER_SCHEMA, OWED_SCHEMA, owed_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.reset_guards import raw_is_new
 from rpsync_assets.core.stream import filter_blocks

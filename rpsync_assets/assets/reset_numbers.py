@@ -12,8 +12,8 @@ import polars as pl
 from rpsync_assets.core import reset_guards
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.guards import Verdict
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.names import FileKind
-from rpsync_assets.core.owed import KEY
 from rpsync_assets.core.reset import Accounting
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms

@@ -19,9 +19,10 @@ from rpsync_assets.assets.replay import ReplayConfig, refuse_again
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.keys import KEY, RESET_ROW
 from rpsync_assets.core.names import content_digest, variance_name
 from rpsync_assets.core.parts import LOCATION
-from rpsync_assets.core.variance import RESET_ROW, VARIANCE_SCHEMA, Told, to_csv, variance_due
+from rpsync_assets.core.variance import VARIANCE_SCHEMA, Told, to_csv, variance_due
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.oms_reader import OmsReader
@@ -132,7 +133,7 @@ def variance_file(
             owed = of_owed_keys(reader, unreported_shipments, due, slot.store, told)
         tables.write(OWED_SHIPMENTS, str(slot.key), owed)
         new = variance_due(pl.concat([unreported_shipments, owed]), due, window)
-        table = pl.concat([table.join(due, on=["facility_id", "product_id"], how="anti"), new])
+        table = pl.concat([table.join(due, on=KEY, how="anti"), new])
     checks = require(
         [
             # The day's reset is what was imported for the day: an earlier file's rows count too.

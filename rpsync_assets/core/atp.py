@@ -10,6 +10,7 @@ Two facts a newcomer would get wrong. Safety stock is floored per facility befor
 
 import polars as pl
 
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.ledger import AFTER_SAFETY_STOCK
 
 SCHEMA = {
@@ -106,10 +107,9 @@ def less_owed(stock: pl.DataFrame, owed: pl.DataFrame) -> pl.DataFrame:
         stock: as ``online_atp`` takes it.
         owed: ``facility_id``, ``product_id``, ``units`` by which counts will change (design.md section 5: the overlay).
     """
-    key = ["facility_id", "product_id"]
-    change = owed.group_by(key).agg(owed=pl.col("units").sum()).filter(pl.col("owed") != 0)
+    change = owed.group_by(KEY).agg(owed=pl.col("units").sum()).filter(pl.col("owed") != 0)
     return (
-        stock.join(change, on=key, how="left")
+        stock.join(change, on=KEY, how="left")
         .with_columns(
             pl.col("available_to_promise", "quantity_on_hand") + pl.col("owed").fill_null(0),
             after_safety_stock=pl.when(pl.col("owed").is_null()).then("after_safety_stock"),

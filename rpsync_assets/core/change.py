@@ -8,8 +8,7 @@ import polars as pl
 
 from rpsync_assets.core.atp import less_owed, online_atp
 from rpsync_assets.core.feed import ONLINE_FACILITY
-
-KEY = ["facility_id", "product_id"]
+from rpsync_assets.core.keys import KEY
 
 PARTS = {
     "by_counts": "by the day's reset and variance",

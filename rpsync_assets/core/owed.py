@@ -10,9 +10,8 @@ T0.
 
 import polars as pl
 
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.reset import KEPT_SCHEMA
-
-KEY = ["facility_id", "product_id"]
 
 WHY = {
     "day_not_delivered": "the day of its file was held, or its delivery never went out",

@@ -12,8 +12,9 @@ from typing import Literal
 
 import polars as pl
 
+from rpsync_assets.core.keys import KEY, RESET_ROW
 from rpsync_assets.core.undo import after
-from rpsync_assets.core.variance import RESET_ROW, moved_since
+from rpsync_assets.core.variance import moved_since
 
 Basis = Literal["snapshot", "qoh", "atp"]
 """What an import of a reset compares with: the count as of its snapshot (embedded), or QOH or ATP when it runs."""
@@ -63,7 +64,6 @@ def preview(
     Returns:
         ``PREVIEW_SCHEMA``, the largest changes first.
     """
-    key = ["facility_id", "product_id"]
     units = unreported.group_by(RESET_ROW).agg(unreported=pl.col("quantity").sum())
     target = pl.col("counted") + pl.col("moved_since_snapshot") - pl.col("unreported")
     reserved = pl.col("quantity_on_hand") - pl.col("available_to_promise")
@@ -74,11 +74,11 @@ def preview(
     }[basis]
     newer = (pl.col("accepted_at_snapshot") > pl.col("snapshot_at")).fill_null(value=False)
     found = (
-        kept.select(*key, "upca", "snapshot_at", counted="quantity")
-        .join(counts.select(*key, "quantity_on_hand", "available_to_promise"), on=key, how="left")
+        kept.select(*KEY, "upca", "snapshot_at", counted="quantity")
+        .join(counts.select(*KEY, "quantity_on_hand", "available_to_promise"), on=KEY, how="left")
         .join(moved_since(kept, movements), on=RESET_ROW, how="left")
         .join(units, on=RESET_ROW, how="left")
-        .join(accepted, on=key, how="left")
+        .join(accepted, on=KEY, how="left")
         .with_columns(
             pl.col("quantity_on_hand", "available_to_promise", "moved_since_snapshot", "unreported").fill_null(0)
         )
@@ -94,7 +94,7 @@ def preview(
         found.with_columns(
             effect=effect.when(change < 0).then(pl.lit("down")).otherwise(pl.lit("unchanged")), crossing=crossing
         )
-        .sort(change.abs(), *key, descending=[True, False, False])
+        .sort(change.abs(), *KEY, descending=[True, False, False])
         .select(pl.col(name).cast(kind) for name, kind in PREVIEW_SCHEMA.items())
     )
 

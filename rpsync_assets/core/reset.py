@@ -15,6 +15,7 @@ from typing import Literal
 import polars as pl
 
 from rpsync_assets.core import cells, gtin
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.quantities import UNTOLD, Mark, decimal_mark, is_fraction, whole_number
 
 REASONS = {
@@ -152,11 +153,10 @@ def judge(
     judged = judged.with_columns(
         whole=whole_number("quantity", mark), fraction=is_fraction("quantity", mark)
     ).with_columns(fate=_own_fate(rules, mark))
-    same_key = ["facility_id", "product_id"]
     good = judged.filter(pl.col("fate") == "kept").with_columns(
-        fate=pl.when(pl.col("whole").n_unique().over(same_key) > 1)
+        fate=pl.when(pl.col("whole").n_unique().over(KEY) > 1)
         .then(pl.lit("conflicting_duplicate"))
-        .when(pl.col("line_number") != pl.col("line_number").min().over(same_key))
+        .when(pl.col("line_number") != pl.col("line_number").min().over(KEY))
         .then(pl.lit("duplicate"))
         .otherwise(pl.lit("kept"))
     )

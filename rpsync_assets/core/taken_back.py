@@ -11,10 +11,9 @@ from datetime import datetime
 import polars as pl
 
 from rpsync_assets.core import gtin
+from rpsync_assets.core.keys import KEY, RESET_ROW
 from rpsync_assets.core.reset import REASONS
-from rpsync_assets.core.variance import RESET_ROW
 
-KEY = ["facility_id", "product_id"]
 ASKED = "asked"
 """The variance file asks for it."""
 

@@ -8,7 +8,7 @@ not touched, because the correction is a change and not a count.
 
 import polars as pl
 
-KEY = ["facility_id", "product_id"]
+from rpsync_assets.core.keys import KEY
 
 REMARK = "Undo of the reset and variance of"
 """What the comment of each row begins with; the OMS's ledger keeps it."""

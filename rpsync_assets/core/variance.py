@@ -15,6 +15,8 @@ from typing import Literal
 
 import polars as pl
 
+from rpsync_assets.core.keys import KEY, RESET_ROW
+
 REASON = "VAR_INTEGR"
 COMMENT = "Inventory Variance sent as part of Reset Inventory deduction for partially completed orders"
 COLUMNS = (
@@ -57,7 +59,6 @@ UNREPORTED_SCHEMA = {
 }
 """One row per issuance (or completed item) that Retail Pro had not been told of at the snapshot."""
 
-RESET_ROW = ["facility_id", "product_id", "snapshot_at"]
 """What a variance belongs to: a key's count as of one moment. Two files of a day have two moments."""
 
 VARIANCE_SCHEMA = {
@@ -91,7 +92,7 @@ def moved_since(accepted: pl.DataFrame, movements: pl.DataFrame) -> pl.DataFrame
     """
     return (
         accepted.select(RESET_ROW)
-        .join(movements, on=["facility_id", "product_id"], how="inner")
+        .join(movements, on=KEY, how="inner")
         .filter(pl.col("event_at") > pl.col("snapshot_at"))
         .group_by(RESET_ROW)
         .agg(moved_since_snapshot=pl.col("units").sum())
@@ -112,9 +113,7 @@ def overwritten(accepted: pl.DataFrame, counts: pl.DataFrame, movements: pl.Data
     """
     return (
         accepted.select(*RESET_ROW, "quantity")
-        .join(
-            counts.select("facility_id", "product_id", "quantity_on_hand"), on=["facility_id", "product_id"], how="left"
-        )
+        .join(counts.select("facility_id", "product_id", "quantity_on_hand"), on=KEY, how="left")
         .join(moved_since(accepted, movements), on=RESET_ROW, how="left")
         .with_columns(pl.col("quantity_on_hand", "moved_since_snapshot").fill_null(0))
         .select(
@@ -138,13 +137,12 @@ def overwritten_without_ledger(
     Returns:
         ``WINDOW_SCHEMA``.
     """
-    key = ["facility_id", "product_id"]
     units = shipped.group_by(*RESET_ROW, "imported_at").agg(units=pl.col("quantity").sum())
-    reserved = counts.select(*key, reserved=pl.col("quantity_on_hand") - pl.col("available_to_promise"))
+    reserved = counts.select(*KEY, reserved=pl.col("quantity_on_hand") - pl.col("available_to_promise"))
     on_top = pl.col("reserved").fill_null(0) if reset_basis == "atp" else pl.lit(0)
     return (
         accepted.join(units, on=[*RESET_ROW, "imported_at"], how="left")
-        .join(reserved, on=key, how="left")
+        .join(reserved, on=KEY, how="left")
         .select(*RESET_ROW, window_part=(-pl.col("units").fill_null(0) - on_top).cast(pl.Int64))
     )
 
@@ -159,8 +157,7 @@ def unseen(imported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``imported`` without rows that a known one is as new as; a newer count of a key has taken an older one's place.
     """
-    key = ["facility_id", "product_id"]
-    known = accepted.select(*key, *(pl.col(name).alias(f"known_{name}") for name in _AGE))
+    known = accepted.select(*KEY, *(pl.col(name).alias(f"known_{name}") for name in _AGE))
     newer = pl.col("snapshot_at") > pl.col("known_snapshot_at")
     same = pl.col("snapshot_at") == pl.col("known_snapshot_at")
     later = pl.col("generation") > pl.col("known_generation")
@@ -169,7 +166,7 @@ def unseen(imported: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     since = (pl.col("imported_at") > pl.col("known_imported_at")).fill_null(value=False)
     outdated = (pl.col("imported_at") < pl.col("known_imported_at")).fill_null(value=False)
     return (
-        imported.join(known, on=key, how="left", maintain_order="left")
+        imported.join(known, on=KEY, how="left", maintain_order="left")
         .filter(pl.col("known_snapshot_at").is_null() | newer | (same & (later | again | since) & ~outdated))
         .select(imported.columns)
     )
@@ -241,11 +238,10 @@ def compare_with_retail_pro(
         One row per accepted row: key, ``snapshot_at``, ``retail_pro_quantity``, ``quantity_on_hand``,
         ``moved_since_snapshot``, ``unreported`` and ``difference``; 0 where the systems agree.
     """
-    key = ["facility_id", "product_id"]
     units = unreported.group_by(RESET_ROW).agg(unreported=pl.col("quantity").sum())
     return (
-        accepted.select(*key, "upca", "snapshot_at", pl.col("quantity").alias("retail_pro_quantity"))
-        .join(counts.select(*key, "quantity_on_hand"), on=key, how="left")
+        accepted.select(*KEY, "upca", "snapshot_at", pl.col("quantity").alias("retail_pro_quantity"))
+        .join(counts.select(*KEY, "quantity_on_hand"), on=KEY, how="left")
         .join(moved_since(accepted, movements), on=RESET_ROW, how="left")
         .join(units, on=RESET_ROW, how="left")
         .with_columns(pl.col("quantity_on_hand", "moved_since_snapshot", "unreported").fill_null(0))

@@ -12,10 +12,10 @@ from rpsync_assets.core import gtin
 from rpsync_assets.core.atp import NOTES
 from rpsync_assets.core.change import PARTS, corrections, explained
 from rpsync_assets.core.feed import ONLINE_FACILITY
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.explain.shop_steps import nothing_read
 from rpsync_assets.explain.sources import Sources
 
-KEY = ["facility_id", "product_id"]
 MOVED = pl.col("outcome").is_in(["up", "down"])
 _ITEM = ["shopify_inventory_item_id", "shopify_location_id"]
 

@@ -9,11 +9,10 @@ import polars as pl
 
 from rpsync_assets.core import taken_back
 from rpsync_assets.core.change import MEANINGS, PARTS
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.trace import counted
 from rpsync_assets.report.figures import Figures, Line
-
-KEY = ["facility_id", "product_id"]
 
 
 def at_oms(sources: Sources) -> Figures | None:

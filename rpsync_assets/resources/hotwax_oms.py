@@ -17,6 +17,7 @@ import polars as pl
 from sqlalchemy import Engine
 
 from rpsync_assets.core.errors import HeldError, NotYetError, PermanentError
+from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import error_name
 from rpsync_assets.core.parts import snapshot_in
@@ -34,8 +35,6 @@ from rpsync_assets.resources.oms_reader import (
 )
 from rpsync_assets.resources.sftp import HURRY_SECONDS, Sftp
 from rpsync_assets.resources.state import Delivery
-
-_KEY = ["facility_id", "product_id"]
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ class HotWaxOms(Oms):
             snapshot_at=snapshot_in(pl.col("comments")).dt.replace_time_zone("UTC")
         )
         rows = self._with_failures(rows, log, delivery).join(
-            self._written(reader, log, delivery, RESET), on=_KEY, how="left"
+            self._written(reader, log, delivery, RESET), on=KEY, how="left"
         )
         done = pl.col("units").fill_null(0) if self._tells_changes else pl.lit(None, dtype=pl.Int64)
         difference = pl.when(pl.col("reason").is_null()).then(done).otherwise(0)
@@ -157,7 +156,7 @@ class HotWaxOms(Oms):
         """
         delivery = sent.delivery
         rows = self._with_failures(self._rows(reader, sent, "availableDelta"), log, delivery)
-        rows = rows.join(self._written(reader, log, delivery, VARIANCE), on=_KEY, how="left")
+        rows = rows.join(self._written(reader, log, delivery, VARIANCE), on=KEY, how="left")
         done = pl.col("units").fill_null(0) if self._tells_changes else pl.col("amount")
         applied = pl.when(pl.col("reason").is_null()).then(done).otherwise(0)
         clamped = pl.col("reason").is_null() & (applied != pl.col("amount"))
