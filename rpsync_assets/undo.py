@@ -25,7 +25,7 @@ from rpsync_assets.explain.sources import Sources, opened
 from rpsync_assets.resources.databases import told_plainly
 from rpsync_assets.resources.oms_reader import STATUS_CRASHED, ImportLog, OmsReader
 from rpsync_assets.resources.private import promoted
-from rpsync_assets.resources.state import Delivery
+from rpsync_assets.resources.state import Delivery, Kind
 from rpsync_assets.settings import Settings
 
 MOVERS = 10
@@ -79,7 +79,7 @@ def prepare_undo(settings: Settings, store: str, day: date, folder: Path) -> Und
 
 def _prepared(sources: Sources, oms: OmsReader, folder: Path) -> Undone:
     store, day, state = sources.store, sources.day, sources.state
-    reset, variance = (_received(sources, oms, kind) for kind in ("reset", "variance"))
+    reset, variance = _received(sources, oms, "reset"), _received(sources, oms, "variance")
     if state is None:
         raise SetupError(
             "The state database is gone: which counts are newer is not known", "Restore it from its backup"
@@ -113,7 +113,7 @@ def _nothing_left(sources: Sources, changed: int, accepted: pl.DataFrame, turn: 
     return f"Nothing of {where} is to be taken back: its reset and its variance cancel each other out"
 
 
-def _received(sources: Sources, oms: OmsReader, kind: str) -> pl.DataFrame:
+def _received(sources: Sources, oms: OmsReader, kind: Kind) -> pl.DataFrame:
     """The receipts of the day's resets or variances; all of them, or none is believed."""
     where = f"{sources.store} on {sources.day}"
     table, amount, reason = {
@@ -121,7 +121,7 @@ def _received(sources: Sources, oms: OmsReader, kind: str) -> pl.DataFrame:
         "variance": ("variance_import", "applied", VARIANCE),
     }[kind]
     rows = sources.table(table)
-    out = [one for one in sources.deliveries("reset" if kind == "reset" else "variance") if one.delivered_at]
+    out = sources.went_out(kind)
     if rows is None and (out or kind == "reset"):
         raise NotYetError(
             f"What the OMS made of the {kind} of {where} is not known", f"Materialize {table} of that day first"

@@ -129,7 +129,7 @@ class Courier:
         if any(delivery.delivered_at is None for delivery in self.state.deliveries(slot.store, slot.day, kind)):
             with self.sftp.session() as session:
                 self._find_lost(session, slot, kind)
-        return [d for d in self.state.deliveries(slot.store, slot.day, kind) if d.delivered_at is not None]
+        return self.state.went_out(slot.store, slot.day, kind)
 
     def _find_lost(self, session: SftpSession, slot: Slot, kind: Kind) -> None:
         """Mark what earlier runs sent and could not write down: a newer file of the day must not make us forget it."""

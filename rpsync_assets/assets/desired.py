@@ -8,7 +8,6 @@ variance that is still due is taken off here; and for these keys, and for those 
 increase is published (design.md section 5).
 """
 
-import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +19,7 @@ from rpsync_assets.core.errors import NotYetError, PermanentError
 from rpsync_assets.core.feed import ONLINE_FACILITY, shopify_feed
 from rpsync_assets.core.keys import KEY
 from rpsync_assets.core.publication import REFLECTED_SCHEMA
+from rpsync_assets.core.sent import sent_rows
 from rpsync_assets.core.variance import unseen, variance_due
 from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import OmsReader
@@ -175,11 +175,5 @@ class DesiredReader:
 
     def _rows(self, reader: OmsReader, delivery: Delivery) -> pl.DataFrame:
         """Key and ``units`` of a delivered file's rows; units of a variance only."""
-        content = self.outbox.read(delivery.business_date, delivery.product_store, delivery.file_name)
-        frame = pl.read_csv(io.BytesIO(content), infer_schema=False)
-        amount = "availableDelta" if delivery.kind == "variance" else "availableQty"
-        return frame.select(
-            pl.col("facilityId").alias("facility_id"),
-            pl.col("idValue").alias("upca"),
-            pl.col(amount).cast(pl.Float64).cast(pl.Int64).alias("units"),
-        ).join(reader.products_of_upcas(), on="upca", how="inner")
+        rows = sent_rows(self.outbox.read(delivery.business_date, delivery.product_store, delivery.file_name))
+        return rows.select("facility_id", "upca", "units").join(reader.products_of_upcas(), on="upca", how="inner")

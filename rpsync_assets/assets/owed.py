@@ -119,7 +119,7 @@ def _owed(
 def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:
     """The rows of an older file by today's lists, each with what became of it, and whether its own numbers hold it."""
     of = Slot(older["serves"], lists.slot.store)
-    sent = [one for one in lists.state.deliveries(of.store, of.day, "reset") if one.delivered_at is not None]
+    sent = lists.state.went_out(of.store, of.day, "reset")
     delivered = any(one.snapshot_at >= older["snapshot_at"] for one in sent)
     let_go = _went_out(older, of, lists.state) or is_noted(RELEASED, older, of, lists.tables)
     held = not let_go and (
@@ -248,6 +248,6 @@ def _brought_along(raw: Mapping[str, Any], lists: Lists) -> pl.DataFrame:
 def _went_out(file: Mapping[str, Any], of: Slot, state: State) -> bool:
     """Whether a file was delivered as its day's own; good rows of it that a newer one brought along do not count."""
     return any(
-        one.delivered_at is not None and one.snapshot_at == file["snapshot_at"] and one.taken_at >= file["landed_at"]
-        for one in state.deliveries(of.store, of.day, "reset")
+        one.snapshot_at == file["snapshot_at"] and one.taken_at >= file["landed_at"]
+        for one in state.went_out(of.store, of.day, "reset")
     )

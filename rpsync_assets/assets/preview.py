@@ -92,7 +92,7 @@ def _delivery(
 ) -> dict[str, str]:
     """Whether the day's reset would go out, and what would hold it; what went out is not held by a second click."""
     generation = state.generation_of(slot.store, slot.day, content_digest(in_parts(filtered)[1]))
-    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
+    delivered = state.went_out(slot.store, slot.day, "reset")
     if any(one.generation == generation for one in delivered):
         return {"OMS delivery": f"generation {generation} was delivered before: it would not be sent again"}
     snapshot_at = tables.read("raw_reset_file", slot)["snapshot_at"].item()

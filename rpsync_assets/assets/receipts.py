@@ -23,7 +23,7 @@ def receipts(oms: Oms, reader: OmsReader, state: State, slot: Slot, kind: Kind) 
         NotYetError: the OMS has not finished one.
         PermanentError: the OMS refused the newest.
     """
-    sent = [d for d in state.deliveries(slot.store, slot.day, kind) if d.delivered_at is not None]
+    sent = state.went_out(slot.store, slot.day, kind)
     newest = max((delivery.generation for delivery in sent), default=0)
     # An earlier file of the day that the OMS refused is history: the newer one has taken its place.
     waited_for = [d for d in sent if d.generation == newest or not oms.was_refused(reader, d)]

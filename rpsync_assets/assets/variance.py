@@ -4,7 +4,6 @@ Belongs here: unreported_shipments and variance_file. Does not: the arithmetic (
 (``resources/oms_sql``), exactly-once (``assets/delivery``).
 """
 
-import io
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -22,6 +21,7 @@ from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.keys import KEY, RESET_ROW
 from rpsync_assets.core.names import content_digest, variance_name
 from rpsync_assets.core.parts import LOCATION
+from rpsync_assets.core.sent import sent_rows
 from rpsync_assets.core.variance import VARIANCE_SCHEMA, Told, to_csv, variance_due
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
@@ -105,7 +105,7 @@ def variance_file(
     zone = settings.store(slot.store).zone
     raw = tables.read("raw_reset_file", slot).row(0, named=True)
     snapshot_at, of_one_snapshot = raw["snapshot_at"], ["unreported_shipments", "filtered_reset", "reset_import"]
-    delivered = [one for one in state.deliveries(slot.store, slot.day, "reset") if one.delivered_at is not None]
+    delivered = state.went_out(slot.store, slot.day, "reset")
     if delivered and is_noted(HELD, raw, slot, tables):
         # A newer file of the day that is held is no reset: what went out before it stands, and owes its variance.
         snapshot_at, of_one_snapshot = delivered[-1].snapshot_at, ["reset_import"]
@@ -205,9 +205,8 @@ def _refuse_unread_variance(
     for delivery in state.deliveries_since(slot.store, slot.day - LOOK_BACK):
         if delivery.kind != "variance" or delivery.delivered_at is None:
             continue
-        content = outbox.read(delivery.business_date, delivery.product_store, delivery.file_name)
-        sent = pl.read_csv(io.BytesIO(content), infer_schema=False)
-        both = due.join(sent, left_on=["facility_id", "upca"], right_on=["facilityId", "idValue"], how="semi").height
+        sent = sent_rows(outbox.read(delivery.business_date, delivery.product_store, delivery.file_name))
+        both = due.join(sent, on=["facility_id", "upca"], how="semi").height
         if both and oms.is_on_its_way(reader, delivery):
             raise NotYetError(
                 f"The OMS has not read {delivery.file_name} yet, which takes units of {both} of the same keys",

@@ -161,12 +161,8 @@ class Gates:
             with self.oms.read() as reader:
                 return log_ids(receipts(self.oms, reader, self.state, slot, kind))
         except NotYetError as error:
-            sent = [
-                (d.delivered_at, d.file_name)
-                for d in self.state.deliveries(slot.store, slot.day, kind)
-                if d.delivered_at
-            ]
-            delivered_at, file_name = max(sent)
+            sent = self.state.went_out(slot.store, slot.day, kind)
+            delivered_at, file_name = max((one.delivered_at, one.file_name) for one in sent if one.delivered_at)
             patience = timedelta(minutes=self.settings.store(slot.store).import_patience_minutes)
             hours = (now - delivered_at).total_seconds() / 3600
             overdue = file_name if now - delivered_at > patience else ""

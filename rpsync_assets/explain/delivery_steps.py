@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from rpsync_assets.core.sent import line_start
 from rpsync_assets.explain.file_steps import filtered_file
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import Subject
@@ -168,5 +169,4 @@ def holds(sources: Sources, subject: Subject, upcas: Sequence[str], delivery: De
     if subject.facility_id is None or not upcas or not path.exists():
         return False
     content = b"\n" + path.read_bytes()
-    between = ",TLTLTLLL01,UPCA," if delivery.kind == "reset" else ",UPCA,"
-    return any(f"\n{subject.facility_id}{between}{upca},".encode() in content for upca in upcas)
+    return any(b"\n" + line_start(delivery.kind, subject.facility_id, upca) in content for upca in upcas)

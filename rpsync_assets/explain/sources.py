@@ -123,6 +123,10 @@ class Sources:
         """What was taken for delivery for the day; one without ``delivered_at`` may have gone out all the same."""
         return [] if self.state is None else self.state.deliveries(self.store, self.day, kind)
 
+    def went_out(self, kind: Kind) -> list[Delivery]:
+        """What is known to have been delivered for the day."""
+        return [] if self.state is None else self.state.went_out(self.store, self.day, kind)
+
     @property
     def raw(self) -> dict[str, Any] | None:
         """The row about the day's file."""

@@ -22,6 +22,7 @@ from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import error_name
 from rpsync_assets.core.parts import snapshot_in
 from rpsync_assets.core.preview import Basis
+from rpsync_assets.core.sent import sent_rows
 from rpsync_assets.core.variance import WINDOW_SCHEMA, Told, overwritten, overwritten_without_ledger
 from rpsync_assets.resources.databases import open_replica
 from rpsync_assets.resources.oms import Oms, Sent
@@ -117,7 +118,7 @@ class HotWaxOms(Oms):
         much it changed the count.
         """
         delivery = sent.delivery
-        rows = self._rows(reader, sent, "availableQty").with_columns(
+        rows = self._rows(reader, sent).with_columns(
             snapshot_at=snapshot_in(pl.col("comments")).dt.replace_time_zone("UTC")
         )
         rows = self._with_failures(rows, log, delivery).join(
@@ -155,7 +156,7 @@ class HotWaxOms(Oms):
         Without ledger or import log a row counts as applied in full.
         """
         delivery = sent.delivery
-        rows = self._with_failures(self._rows(reader, sent, "availableDelta"), log, delivery)
+        rows = self._with_failures(self._rows(reader, sent), log, delivery)
         rows = rows.join(self._written(reader, log, delivery, VARIANCE), on=KEY, how="left")
         done = pl.col("units").fill_null(0) if self._tells_changes else pl.col("amount")
         applied = pl.when(pl.col("reason").is_null()).then(done).otherwise(0)
@@ -208,21 +209,14 @@ class HotWaxOms(Oms):
         ]
         return pl.concat(shipped).select("facility_id", "product_id", event_at="issued_at", units=-pl.col("quantity"))
 
-    def _rows(self, reader: OmsReader, sent: Sent, amount: str) -> pl.DataFrame:
+    def _rows(self, reader: OmsReader, sent: Sent) -> pl.DataFrame:
         """The rows of a delivered file: ``line_number``, ``facility_id``, ``upca``, ``product_id``, ``amount``."""
-        frame = pl.read_csv(io.BytesIO(sent.content), infer_schema=False)
         listed = reader.listed_products(sent.delivery.product_store).select("upca", "product_id").drop_nulls()
         # What we delivered was listed; a product that was taken off the list since is found by its UPCA alone.
         products = pl.concat([listed, reader.products_of_upcas()]).unique("upca", keep="first", maintain_order=True)
         return (
-            frame.with_row_index("line_number", offset=2)
-            .select(
-                "line_number",
-                pl.col("facilityId").alias("facility_id"),
-                pl.col("idValue").alias("upca"),
-                pl.col(amount).cast(pl.Float64).cast(pl.Int64).alias("amount"),
-                "comments",
-            )
+            sent_rows(sent.content)
+            .rename({"units": "amount"})
             .join(products, on="upca", how="left", maintain_order="left")
         )
 

@@ -169,6 +169,10 @@ class State:
             rows = connection.execute(query.order_by(_deliveries.c.generation, _deliveries.c.part)).mappings().all()
         return [_delivery(dict(row)) for row in rows]
 
+    def went_out(self, store: str, day: date, kind: Kind) -> list[Delivery]:
+        """What is known to have been delivered for a business date, of any generation, by generation and part."""
+        return [one for one in self.deliveries(store, day, kind) if one.delivered_at is not None]
+
     def newest_reset(self, store: str) -> Delivery | None:
         """The delivered reset with the newest snapshot."""
         query = (
