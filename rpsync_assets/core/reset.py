@@ -138,10 +138,10 @@ def judge(
     """
     judged = (
         rows.lazy()
-        .with_columns(gtin=gtin.key(pl.col("upc")), facility_key=_facility_key("store_code"))
+        .with_columns(gtin=gtin.key(pl.col("upc")), facility_key=facility_key("store_code"))
         .join(active.lazy().select("gtin", "product_id", "upca"), on="gtin", how="left")
         .join(
-            facilities.lazy().select("facility_id", facility_key=_facility_key("store_code")),
+            facilities.lazy().select("facility_id", facility_key=facility_key("store_code")),
             on="facility_key",
             how="left",
         )
@@ -215,7 +215,7 @@ def known_facilities(listed: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     by_own_id = listed.select("facility_id", store_code=pl.col("facility_id"))
     codes = (
         pl.concat([by_external, by_own_id])
-        .with_columns(facility_key=_facility_key("store_code"))
+        .with_columns(facility_key=facility_key("store_code"))
         .unique(["facility_key", "facility_id"], maintain_order=True)
         .with_columns(claims=pl.len().over("facility_key"))
     )
@@ -223,7 +223,8 @@ def known_facilities(listed: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     return codes.filter(pl.col("claims") == 1).select("store_code", "facility_id").sort("store_code"), shared
 
 
-def _facility_key(column: str) -> pl.Expr:
+def facility_key(column: str) -> pl.Expr:
+    """A column of store codes in the form in which they are compared: trimmed, whatever the case."""
     return cells.value(pl.col(column)).str.to_uppercase()
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from rpsync_assets.core import gtin
 from rpsync_assets.core.keys import KEY, RESET_ROW
-from rpsync_assets.core.reset import REASONS
+from rpsync_assets.core.reset import REASONS, facility_key
 
 ASKED = "asked"
 """The variance file asks for it."""
@@ -69,10 +69,10 @@ def _rejected_keys(day: Mapping[str, pl.DataFrame]) -> pl.DataFrame | None:
     rejected, listed, kept = (day.get(name) for name in ("rejected_reset_rows", "active_products", "filtered_reset"))
     if rejected is None or listed is None or kept is None:
         return None
-    places = kept.select("store_code", "facility_id").unique()
+    places = kept.select("facility_id", code=facility_key("store_code")).unique()
     return (
-        rejected.with_columns(gtin=gtin.key(pl.col("upc_text")))
+        rejected.with_columns(gtin=gtin.key(pl.col("upc_text")), code=facility_key("store_code"))
         .join(listed.select("gtin", "product_id"), on="gtin", how="inner", maintain_order="left")
-        .join(places, on="store_code", how="inner", maintain_order="left")
+        .join(places, on="code", how="inner", maintain_order="left")
         .select(*KEY, "reason")
     )

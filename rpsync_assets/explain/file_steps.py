@@ -8,9 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.core import cells
 from rpsync_assets.core.owed import WHY
-from rpsync_assets.core.reset import REASONS
+from rpsync_assets.core.reset import REASONS, facility_key
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import Subject, gtin_key, same_code
 from rpsync_assets.explain.trace import Step, counted
@@ -179,7 +178,7 @@ def _waiting(sources: Sources, subject: Subject) -> list[str]:
 
 
 def _is_code(subject: Subject) -> pl.Expr:
-    return cells.value(pl.col("store_code")).str.to_uppercase().is_in(sorted(subject.place.codes))
+    return facility_key("store_code").is_in(sorted(subject.place.codes))
 
 
 def _is_upc(subject: Subject) -> pl.Expr:

@@ -16,7 +16,7 @@ import polars as pl
 from rpsync_assets.core.active import EXCLUDED_REASONS
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.sources import Sources
-from rpsync_assets.explain.subject import gtin_key
+from rpsync_assets.explain.subject import gtin_key, same_codes
 from rpsync_assets.resources.oms_sql import MOST_FOUND
 
 MOST_PRODUCTS = MOST_FOUND - 1
@@ -209,6 +209,11 @@ def _with_keys(
     columns = ("store_code", "upc_text", "reason", "line_number")
     dropped = _rows(sources, "rejected_reset_rows", of_these, *columns)
     dropped_numbers = _numbers([row["upc_text"] for row in dropped])
+    # An id means the facility even where its text is another one's store code.
+    by_code = dict(zip(same_codes(list(facilities.values())), facilities, strict=True))
+    by_code |= dict(zip(same_codes(list(facilities)), facilities, strict=True))
+    for row, code in zip(dropped, same_codes([row["store_code"] for row in dropped]), strict=True):
+        row["facility_id"] = by_code.get(code) if code else None
     return [
         _keyed(
             one,
@@ -231,9 +236,6 @@ def _keyed(
     facility: str,
 ) -> Product:
     """The product with its keys, the facilities that have a number first."""
-    by_code = {code.upper(): name for name, code in facilities.items() if code} | {
-        name.upper(): name for name in facilities
-    }
     keys: dict[str, Key] = {}
 
     def key(name: str) -> Key:
@@ -250,8 +252,7 @@ def _keyed(
                 pickup=row["sellable"],
             )
     for row in dropped:
-        code = row["store_code"].strip()
-        name = by_code.get(code.upper()) or code
+        name = row["facility_id"] or row["store_code"].strip()
         said = f"line {row['line_number']}: {REASONS.get(row['reason'], row['reason'])}"
         before = key(name)
         keys[name] = replace(before, dropped=f"{before.dropped}; {said}" if before.dropped else said)

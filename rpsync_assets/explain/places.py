@@ -9,8 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.core import cells
-from rpsync_assets.core.reset import known_facilities
+from rpsync_assets.core.reset import facility_key, known_facilities
 from rpsync_assets.explain.sources import Sources
 
 
@@ -43,7 +42,7 @@ def place_of(sources: Sources, asked: str) -> Place:
         now, shared = known_facilities(listed)
         known.append(now.select(columns))
     codes = pl.concat(known) if known else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    codes = codes.with_columns(_key("store_code")).unique(maintain_order=True)
+    codes = codes.with_columns(facility_key("store_code")).unique(maintain_order=True)
     # An id means the facility even where its text is another one's store code: that is who it is.
     by_id = codes.filter(pl.col("facility_id").str.to_uppercase() == wanted)["facility_id"].to_list()
     match = by_id or codes.filter(pl.col("store_code") == wanted)["facility_id"].to_list()
@@ -74,7 +73,3 @@ def _why_not(sources: Sources, row: dict[str, Any]) -> list[str]:
     if not row["is_physical"]:
         why.append("virtual, it has no shelf")
     return why or [f"its store code is {row['external_id'] or 'its id'}"]
-
-
-def _key(column: str) -> pl.Expr:
-    return cells.value(pl.col(column)).str.to_uppercase()

@@ -3,14 +3,15 @@
 Belongs here: turning what a person typed into keys. Does not: what became of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from rpsync_assets.core import cells, gtin
+from rpsync_assets.core import gtin
 from rpsync_assets.core.active import EXCLUDED_REASONS
+from rpsync_assets.core.reset import facility_key
 from rpsync_assets.explain.places import Place, place_of
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.trace import Step
@@ -235,4 +236,9 @@ def _number(upca: str | None) -> int | None:
 
 def same_code(text: str) -> str:
     """A store code as ``core.reset`` compares it."""
-    return str(pl.select(cells.value(pl.lit(text)).str.to_uppercase()).item())
+    return same_codes([text])[0]
+
+
+def same_codes(texts: Sequence[str]) -> list[str]:
+    """Store codes as ``core.reset`` compares them."""
+    return pl.DataFrame({"code": texts}, schema={"code": pl.String}).select(facility_key("code"))["code"].to_list()
