@@ -8,28 +8,19 @@ import json
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime
-from enum import StrEnum
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from rpsync_assets import links
-from rpsync_assets.core.errors import RpsyncError, SetupError
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from rpsync_assets.oms.import_sql import Basis
-    from rpsync_assets.settings import Settings
+from rpsync_assets.core.errors import RpsyncError
+from rpsync_assets.oms.commands import oms
 
 app = typer.Typer(
     name="rpsync",
@@ -39,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-oms = typer.Typer(help="The embedded OMS: its API, its imports, its books.", no_args_is_help=True)
 app.add_typer(oms, name="oms")
 
 reports = typer.Typer(help="The daily reports, and the story of any number, in a browser.", no_args_is_help=True)
@@ -104,25 +94,24 @@ def ui(context: typer.Context, size: SizeOption = "small", stores: StoresOption 
     Further arguments go to ``dagster dev``. What Dagster remembers lies in the data folder, or in DAGSTER_HOME. The
     daily reports are served beside it, on this machine only.
     """
+    from rpsync_assets.report.serving import serving  # noqa: PLC0415
     from rpsync_assets.sandbox.environment import dagster_home, running  # noqa: PLC0415
     from rpsync_assets.sandbox.sizes import size_named  # noqa: PLC0415
     from rpsync_assets.sandbox.stores import choose  # noqa: PLC0415
-    from rpsync_assets.settings import CONFIG_VARIABLE, load_settings  # noqa: PLC0415
+    from rpsync_assets.settings import CONFIG_VARIABLE, REPORTS_VARIABLE, load_settings  # noqa: PLC0415
 
     dagster = [sys.executable, "-m", "dagster", "dev", "-m", "rpsync_assets.definitions", "-h", "127.0.0.1"]
     command = [*dagster, *context.args]
     if CONFIG_VARIABLE in os.environ:
-        home = os.environ.get("DAGSTER_HOME") or dagster_home(load_settings(os.environ, Path.cwd()).data_dir)
-        variables = {"DAGSTER_HOME": str(home)}
-        with _serving_reports(variables, told=load_settings(os.environ, Path.cwd()).reports_url) as served:
-            code = _run_until_told_to_end(command, served)
+        settings = load_settings(os.environ, Path.cwd())
+        home = os.environ.get("DAGSTER_HOME") or str(dagster_home(settings.data_dir))
+        with serving(settings, settings.reports_url) as url:
+            code = _run_ui(command, {"DAGSTER_HOME": home}, url)
     else:
-        data_dir = _data_dir(None, size, 7)
-        with (
-            running(data_dir, size_named(size), 7, choose(stores)) as environment,
-            _serving_reports(environment.variables) as served,
-        ):
-            code = _run_until_told_to_end(command, served)
+        with running(_data_dir(None, size, 7), size_named(size), 7, choose(stores)) as environment:
+            settings = load_settings({**os.environ, **environment.variables}, Path.cwd())
+            with serving(settings, os.environ.get(REPORTS_VARIABLE)) as url:
+                code = _run_ui(command, environment.variables, url)
     raise typer.Exit(code)
 
 
@@ -256,158 +245,27 @@ def serve_reports(
 
     A proxy in front of it is named as reports_url in the settings; its own name for this machine is answered, too.
     """
-    import uvicorn  # noqa: PLC0415
-
-    from rpsync_assets.report.server import build_pages  # noqa: PLC0415
+    from rpsync_assets.report.serving import serve  # noqa: PLC0415
     from rpsync_assets.settings import load_settings  # noqa: PLC0415
 
-    settings = load_settings(os.environ, Path.cwd())
-    with socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SetupError(
-                f"Port {port} of 127.0.0.1 is taken ({error.strerror})",
-                "Choose another with --port, or end what is served there: rpsync ui serves the reports, too",
-            ) from error
-        typer.echo(f"daily reports: http://127.0.0.1:{door.getsockname()[1]}")
-        config = uvicorn.Config(build_pages(settings), access_log=False, log_level="warning", server_header=False)
-        uvicorn.Server(config).run(sockets=[door])
+    serve(load_settings(os.environ, Path.cwd()), port, lambda url: typer.echo(f"daily reports: {url}"))
 
 
-@oms.command()
-def serve(
-    host: Annotated[str, typer.Option("--host", help="Other machines are served only if you name an address")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one and says which")] = 8080,
-) -> None:
-    """Serve the Update Inventory API until Ctrl-C; what was asked for by then is finished and answered."""
-    import uvicorn  # noqa: PLC0415
+def _run_ui(command: list[str], variables: Mapping[str, str], url: str) -> int:
+    """Run Dagster, which tells its readers where the pages are."""
+    from rpsync_assets.settings import REPORTS_VARIABLE  # noqa: PLC0415
 
-    from rpsync_assets.oms.api import build_app  # noqa: PLC0415
-    from rpsync_assets.oms.tokens import read_tokens  # noqa: PLC0415
-    from rpsync_assets.resources.databases import WAIT_FOR_WRITER_SECONDS  # noqa: PLC0415
-
-    settings, engine = _embedded_oms()
-    api = build_app(engine, read_tokens(settings.secrets.api_tokens))
-    # An access log says nothing that the ledger does not; a request that waits for the database may finish.
-    patience = WAIT_FOR_WRITER_SECONDS + 5
-    uvicorn.run(api, host=host, port=port, access_log=False, server_header=False, timeout_graceful_shutdown=patience)
+    typer.echo(f"daily reports: {url}    why is any SKU at its number: {url}/search")
+    return _run_until_told_to_end(command, {**variables, REPORTS_VARIABLE: url})
 
 
-@oms.command()
-def token(name: Annotated[str, typer.Argument(help="The client's name, such as till-7; the ledger shows it")]) -> None:
-    """Make a token for a client of the API. It is shown once; the server only ever knows its SHA-256."""
-    from rpsync_assets.oms.tokens import SETTING, new_token  # noqa: PLC0415
-
-    fresh, pair = new_token(name)
-    typer.echo(f"token, for the client alone:       {fresh}")
-    typer.echo(f"pair, to add to {SETTING}: {pair}")
-
-
-@oms.command()
-def verify() -> None:
-    """Compare every count of the embedded OMS with what its ledger sums to."""
-    from rpsync_assets.oms import ledger  # noqa: PLC0415
-
-    _, engine = _embedded_oms()
-    with engine.begin() as connection:
-        verified = ledger.verify(connection)
-    for found in verified.disagreements:
-        typer.echo(f"{found.table} {found.key}: {found.column} is {found.stands}, the ledger sums to {found.ledger}")
-    typer.echo(
-        f"{verified.items:,} inventory items, {verified.ledger_rows:,} ledger rows,"
-        f" {len(verified.disagreements):,} disagreements"
-    )
-    if verified.disagreements:
-        raise typer.Exit(1)
-
-
-class ImportAs(StrEnum):
-    """What a CSV is to the embedded OMS."""
-
-    RESET = "reset"
-    EXACT_QOH = "exact-qoh"
-    EXACT_ATP = "exact-atp"
-    VARIANCE = "variance"
-
-
-@oms.command(name="import")
-def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A CSV as the OMS takes them")],
-    kind: Annotated[ImportAs, typer.Option("--as", help="Counts as of their snapshot, exact counts, or deductions")],
-) -> None:
-    """Import a CSV into the embedded OMS; rows that failed are written beside it, each with its reason."""
-    from rpsync_assets.oms.imports import import_reset, import_variance  # noqa: PLC0415
-
-    _, engine = _embedded_oms()
-    now, content, folder = datetime.now(UTC), file.read_bytes(), file.resolve().parent
-    if kind is ImportAs.VARIANCE:
-        done = import_variance(engine, file.name, content, now, errors=folder)
-    else:
-        bases: dict[ImportAs, Basis] = {ImportAs.EXACT_QOH: "exact_qoh", ImportAs.EXACT_ATP: "exact_atp"}
-        done = import_reset(engine, file.name, content, now, basis=bases.get(kind, "snapshot"), errors=folder)
-    again = "; it had been imported already, nothing was done" if done.already else ""
-    typer.echo(f"{file.name}: {done.total:,} rows, {done.failed:,} failed{again}")
-    if done.failed:
-        raise typer.Exit(1)
-
-
-def _embedded_oms() -> "tuple[Settings, Engine]":
-    """The settings, and the database of our own OMS; HotWax's is never written to."""
-    from rpsync_assets.resources.databases import open_engine  # noqa: PLC0415
-    from rpsync_assets.settings import load_settings  # noqa: PLC0415
-
-    settings = load_settings(os.environ, Path.cwd())
-    if settings.oms.kind != "embedded":
-        raise SetupError(
-            f"[oms] kind is {settings.oms.kind}, and this command works on the embedded OMS only",
-            'Use HotWax\'s own API and pages, or name settings with kind = "embedded" in RPSYNC_CONFIG',
-        )
-    return settings, open_engine(settings.oms_database_url)
-
-
-def _run_until_told_to_end(command: list[str], variables: dict[str, str]) -> int:
+def _run_until_told_to_end(command: list[str], variables: Mapping[str, str]) -> int:
     """Run a command in our environment; when we are told to end, so is it, and we wait for it."""
     with subprocess.Popen(command, env={**os.environ, **variables}) as process:  # noqa: S603  the user's own command
         # Ctrl-C reaches the command by itself, from the terminal; a plain kill reaches only us.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda _number, _frame: process.terminate())
         return process.wait()
-
-
-@contextmanager
-def _serving_reports(variables: dict[str, str], told: str | None = None) -> Iterator[dict[str, str]]:
-    """Serve reports and explanations while the block runs, and tell the graph where; a port that is taken is passed.
-
-    Args:
-        variables: the environment that the settings come from.
-        told: the address that people use instead; the settings' own.
-    """
-    import uvicorn  # noqa: PLC0415
-
-    from rpsync_assets.report.server import build_pages  # noqa: PLC0415
-    from rpsync_assets.settings import REPORTS_VARIABLE, load_settings  # noqa: PLC0415
-
-    door = socket.socket()
-    try:
-        door.bind(("127.0.0.1", links.PORT))
-    except OSError:
-        door.bind(("127.0.0.1", 0))
-    url = os.environ.get(REPORTS_VARIABLE) or told or f"http://127.0.0.1:{door.getsockname()[1]}"
-    pages = build_pages(load_settings({**os.environ, **variables}, Path.cwd()))
-    server = uvicorn.Server(uvicorn.Config(pages, access_log=False, log_level="warning", server_header=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
-    thread.start()
-    typer.echo(f"daily reports: {url}    why is any SKU at its number: {url}/search")
-    try:
-        yield {**variables, REPORTS_VARIABLE: url}
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        door.close()
 
 
 def _data_dir(given: Path | None, size: str, seed: int) -> Path:

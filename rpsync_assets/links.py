@@ -37,4 +37,4 @@ def search(settings: Settings, day: date | None = None, store: str | None = None
 
 
 def _at(settings: Settings, path: str) -> str | None:
-    return None if settings.reports_url is None else f"{settings.reports_url.rstrip('/')}/{path}"
+    return None if settings.reports_url is None else f"{settings.reports_url}/{path}"

@@ -78,15 +78,10 @@ def seconds(
     instance: dg.DagsterInstance, assets: Sequence[str], store: str, day: date
 ) -> dict[str, list[float | None]]:
     """How long each asset took on each of the last days, oldest first; None for a day without a materialization."""
-    return {name: _numbers(instance, name, store, day, "seconds") for name in assets}
+    return {name: _seconds(instance, name, store, day) for name in assets}
 
 
-def numbers(instance: dg.DagsterInstance, asset: str, store: str, day: date, entry: str) -> list[float | None]:
-    """One number that an asset has told on each of the last days."""
-    return _numbers(instance, asset, store, day, entry)
-
-
-def _numbers(instance: dg.DagsterInstance, asset: str, store: str, day: date, entry: str) -> list[float | None]:
+def _seconds(instance: dg.DagsterInstance, asset: str, store: str, day: date) -> list[float | None]:
     keys = [f"{one.isoformat()}|{store}" for one in days_until(day)]
     records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=keys), limit=500
@@ -95,7 +90,7 @@ def _numbers(instance: dg.DagsterInstance, asset: str, store: str, day: date, en
     for record in records:
         materialization = record.asset_materialization
         if materialization is not None and materialization.partition is not None:
-            newest.setdefault(str(materialization.partition), _number(materialization, entry))
+            newest.setdefault(str(materialization.partition), _number(materialization, "seconds"))
     return [newest.get(key) for key in keys]
 
 

@@ -8,13 +8,13 @@ from datetime import date
 from statistics import median
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rpsync_assets.report import charts, verdicts
 from rpsync_assets.report.figures import Figures, Line
 from rpsync_assets.report.gather import Day
 from rpsync_assets.report.history import DAYS, CheckHistory, days_until
+from rpsync_assets.report.templates import environment
 from rpsync_assets.report.words import WORDS
 
 DRIFT = {
@@ -38,12 +38,9 @@ def render(
         seconds: by asset: how long it took on each of the last days.
         pages_url: where pages and explanations are served; None where they are not.
     """
-    environment = Environment(
-        loader=PackageLoader("rpsync_assets.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"n": _number, "signed": _signed}
+    templates = environment()
+    templates.filters |= {"n": _number, "signed": _signed}
     known = {(key.facility, key.upc) for key in day.traces}
-    pages = None if pages_url is None else pages_url.rstrip("/")
 
     def link(facility: str | None, upc: str | None, text: str | None = None) -> str | Markup:
         """To the key's story: in this page, else where any is served."""
@@ -51,11 +48,11 @@ def render(
         if not facility or not upc or not upc.strip():
             return shown
         asked = urlencode({"store": day.store, "date": day.day, "facility": facility, "upc": upc})
-        there = None if pages is None else f"{pages}/explain?{asked}"
+        there = None if pages_url is None else f"{pages_url}/explain?{asked}"
         target = f"#{_anchor(facility, upc)}" if (facility, upc) in known else there
         return shown if target is None else Markup('<a href="{}">{}</a>').format(target, shown)
 
-    return environment.get_template("page.html.j2").render(
+    return templates.get_template("page.html.j2").render(
         day=day,
         days=DAYS,
         checked_days=verdicts.days_with_checks(checks),
@@ -67,7 +64,7 @@ def render(
         drift=_drift(checks, day),
         timings=_svg(_timings(seconds)),
         took=_took(seconds),
-        pages_url=pages,
+        pages_url=pages_url,
         words=WORDS,
         states=lambda trace: [state for state in trace.states if not state.startswith("sellable_")],
         link=link,

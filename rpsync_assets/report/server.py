@@ -19,7 +19,6 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -27,6 +26,7 @@ from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.explain.explain import explain
 from rpsync_assets.explain.lookup import Found, look_up
 from rpsync_assets.explain.sources import Sources, opened
+from rpsync_assets.report.templates import environment
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
@@ -68,13 +68,7 @@ class _Pages:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._templates = Environment(
-            loader=PackageLoader("rpsync_assets.report", "."),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = environment()
         self._templates.globals["address"] = _address
 
     def index(self) -> Response:
@@ -119,7 +113,7 @@ class _Pages:
 
     def listing(self, day: date, name: str) -> Response:
         """A complete list that lies beside a report."""
-        file = self._settings.data_dir / "reports" / day.isoformat() / f"{name}.csv"
+        file = self._report(day, name).with_suffix(".csv")
         if not _NAME.fullmatch(name) or not file.is_file():
             raise HTTPException(404, f"There is no list {day}/{name}: materialize daily_sync_report of that day.")
         return FileResponse(file, media_type="text/csv", filename=file.name, headers=_SAFE)
