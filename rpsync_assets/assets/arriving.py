@@ -24,7 +24,8 @@ from rpsync_assets.core.lines import ASK_AGAIN
 from rpsync_assets.landed import header_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum
-from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, telling
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import RemoteFile, SftpSession, telling
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
 

@@ -1,7 +1,7 @@
 """Delivering files to the OMS exactly once: write down, send, write down.
 
 Belongs here: the order of these steps and what a second click or a crash between them means. Does not: whether
-delivery is allowed (the asset's guards), how bytes travel (``resources/sftp``).
+delivery is allowed (the asset's guards), how bytes travel (``resources/sftp_session``).
 
 0. One run delivers for a store at a time: a lock that ends with its process, however that ends.
 1. The copies are kept, and the deliveries are taken in the state database: a unique row each, so a twin on another
@@ -26,7 +26,8 @@ from rpsync_assets.core.errors import BusyError, NotYetError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
-from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import SftpSession
 from rpsync_assets.resources.state import Delivery, Kind, State
 
 _log = logging.getLogger(__name__)

@@ -27,7 +27,8 @@ from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
-from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import SftpSession
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings

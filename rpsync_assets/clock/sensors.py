@@ -33,7 +33,8 @@ from rpsync_assets.clock.steps import Gates, Step, Waiting, step_key
 from rpsync_assets.core.errors import PermanentError, RpsyncError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
-from rpsync_assets.resources.sftp import RemoteFile, Sftp
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import RemoteFile
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings

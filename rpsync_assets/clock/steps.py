@@ -24,7 +24,7 @@ from rpsync_assets.core.arrival import choose, understood
 from rpsync_assets.core.errors import NotYetError, PermanentError, RpsyncError
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
-from rpsync_assets.resources.sftp import RemoteFile
+from rpsync_assets.resources.sftp_session import RemoteFile
 from rpsync_assets.resources.state import Kind, State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings

@@ -1,7 +1,7 @@
 """Which of the files that Retail Pro sent is the day's, and which older ones still matter.
 
-Belongs here: choosing by name, day and snapshot. Does not: listing (``resources/sftp``), landing (``assets/arriving``)
-or reading. Every case of arrival has one outcome; they are listed in README, "What arrives when".
+Belongs here: choosing by name, day and snapshot. Does not: listing (``resources/sftp_session``), landing
+(``assets/arriving``) or reading. Every case of arrival has one outcome; they are listed in README, "What arrives when".
 """
 
 from collections.abc import Sequence

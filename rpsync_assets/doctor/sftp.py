@@ -13,7 +13,8 @@ from functools import partial
 
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.doctor.checkup import PATIENCE_SECONDS, Checkup, Doubt
-from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import SftpSession
 
 MOST_OFF_SECONDS = 300
 LOGIN = "SFTP server"

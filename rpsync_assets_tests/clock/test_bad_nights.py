@@ -20,7 +20,8 @@ from rpsync_assets.clock.steps import Gates, list_key
 from rpsync_assets.core.errors import SetupError, UnreachableError
 from rpsync_assets.resources.oms import EmbeddedOms
 from rpsync_assets.resources.oms_reader import OmsReader
-from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import SftpSession
 from rpsync_assets_tests.clock.simulated import Simulated, simulated
 from rpsync_assets_tests.clock.test_gates import DAY, MINUTE, NEW_YORK, ny
 from rpsync_assets_tests.graph.tiny_world import Rows, TinyWorld

@@ -14,7 +14,8 @@ from dagster._core.execution.retries import auto_reexecution_should_retry_run
 from rpsync_assets.core.errors import HeldError, PermanentError, SetupError, TransientError, UnreachableError
 from rpsync_assets.failures import RERUN_HELPS
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.sftp import Sftp, SftpSession
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import SftpSession
 from rpsync_assets.settings import Settings
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 from rpsync_assets_tests.graph.tiny_world import DAY, QUIET, Rows, TinyWorld

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from rpsync_assets.resources.landing import Landing
-from rpsync_assets.resources.sftp import RemoteFile, Sftp, SftpSession, Sink
+from rpsync_assets.resources.sftp import Sftp
+from rpsync_assets.resources.sftp_session import RemoteFile, SftpSession, Sink
 from rpsync_assets.resources.state import Delivery, State
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from rpsync_assets.core.errors import NotYetError, SetupError
-from rpsync_assets.resources.sftp import SftpSession
+from rpsync_assets.resources.sftp_session import SftpSession
 from rpsync_assets.undo import Undone, prepare_undo
 from rpsync_assets_tests.graph.online import Online
 from rpsync_assets_tests.graph.test_guards_bite_alone import UNTIL_DELIVERY

@@ -11,8 +11,8 @@ import sys
 from functools import wraps
 
 BOUNDARIES = {
-    "upload": "rpsync_assets.resources.sftp:SftpSession.upload",
-    "rename": "rpsync_assets.resources.sftp:SftpSession._rename",
+    "upload": "rpsync_assets.resources.sftp_session:SftpSession.upload",
+    "rename": "rpsync_assets.resources.sftp_session:SftpSession._rename",
     "take": "rpsync_assets.resources.state:State.take",
     "mark": "rpsync_assets.resources.state:State.mark_delivered",
     "accept": "rpsync_assets.resources.state:State.accept",

@@ -12,7 +12,7 @@ import asyncssh
 import pytest
 
 from rpsync_assets.core.errors import NotYetError, RpsyncError, SetupError, UnreachableError
-from rpsync_assets.resources.sftp import RemoteFile
+from rpsync_assets.resources.sftp_session import RemoteFile
 from rpsync_assets_tests.resources.conftest import HOST, ON_THE_LIBRARY, MakeSftp, Server
 
 INCOMING = "retailpro/incoming"

@@ -16,7 +16,8 @@ import asyncssh
 import pytest
 
 from rpsync_assets.core.errors import NotYetError, SetupError, UnreachableError
-from rpsync_assets.resources import sftp
+from rpsync_assets.resources import sftp_session
+from rpsync_assets.resources.sftp_session import PARTIAL, telling
 from rpsync_assets_tests import sshd
 from rpsync_assets_tests.resources import odd_server
 from rpsync_assets_tests.resources.conftest import HOST, ON_THE_LIBRARY, MakeSftp, Server, door, emptied
@@ -35,7 +36,7 @@ def cut(server: Server, root: Path, tmp_path: Path) -> Iterator[tuple[Wire, Serv
 
 def lying(folder: Path) -> dict[str, bytes]:
     """The files under final names."""
-    return {file.name: file.read_bytes() for file in folder.iterdir() if not file.name.endswith(sftp.PARTIAL)}
+    return {file.name: file.read_bytes() for file in folder.iterdir() if not file.name.endswith(PARTIAL)}
 
 
 # Downloads that break -------------------------------------------------------------------------------------------------
@@ -158,13 +159,13 @@ def test_a_slow_transfer_is_not_cut_off_while_bytes_flow_and_says_how_far_it_is(
     content = BIG[:600_000]
     drop(root / INCOMING, "slow.csv", content)
     slow = door(far, timeout_seconds=1, pauses=())
-    monkeypatch.setattr(sftp, "TELL_SECONDS", 0.5)
+    monkeypatch.setattr(sftp_session, "TELL_SECONDS", 0.5)
     caplog.set_level(logging.INFO, "rpsync_assets")
     sink = io.BytesIO()
     with slow.session() as session:
         file = session.list(INCOMING)[0]
         it.bytes_a_second = 300_000
-        session.download(file, sink, sftp.telling(file.name))
+        session.download(file, sink, telling(file.name))
         session.upload(RESET, "slow.csv", content)
     assert sink.getvalue() == content
     assert lying(root / RESET) == {"slow.csv": content}

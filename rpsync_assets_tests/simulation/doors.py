@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event
 
 from rpsync_assets.core.errors import NotYetError, UnreachableError
 from rpsync_assets.partitions import Slot
-from rpsync_assets.resources.sftp import RemoteFile, Sink
+from rpsync_assets.resources.sftp_session import RemoteFile, Sink
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets_tests.simulation.clock import Clock
 
