@@ -2,8 +2,8 @@
 
 Belongs here: by the digits of a UPC, or by number, without parsing the file. Does not: what became of the line.
 
-A plain file is mapped into memory and searched by the C library (300 MB take 0.2 s); one that is packed has to be
-unpacked first, which takes seconds.
+A plain file is mapped into memory and searched by the C library (300 MB take 0.2 s), and what was searched is let go,
+so that memory does not grow with the file; one that is packed has to be unpacked first, which takes seconds.
 """
 
 import csv
@@ -21,6 +21,8 @@ from rpsync_assets.core.lines import count_lines
 from rpsync_assets.resources.landing import blocks
 
 _CHUNK = 4 * 1024 * 1024
+_WINDOW = 32 * 1024 * 1024
+"""Of a mapped file, as much as stays in memory at once; a whole number of pages on every system."""
 _NO_DECIMALS = re.compile(r"[.,]0+$")
 _ENOUGH_DIGITS = 6
 """Fewer digits than this stand in many lines: then counting to a line is quicker than looking for it."""
@@ -143,12 +145,21 @@ class RawFile:
 
 def _lines_with(content: "mmap.mmap | bytes", needle: bytes) -> Iterator[tuple[int, int]]:
     """Lines that hold some bytes: where they begin and end."""
-    place = content.find(needle)
-    while place >= 0:
-        start, end = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
-        end = len(content) if end < 0 else end
-        yield start, end
-        place = content.find(needle, end)
+    end = 0
+    for window in range(0, len(content), _WINDOW):
+        # Bytes that begin in this window may end in the next.
+        last = min(window + _WINDOW + len(needle) - 1, len(content))
+        while (place := content.find(needle, max(window, end), last)) >= 0:
+            start, end = content.rfind(b"\n", 0, place) + 1, content.find(b"\n", place)
+            end = len(content) if end < 0 else end
+            yield start, end
+        _let_go(content, window, window + _WINDOW)
+
+
+def _let_go(content: "mmap.mmap | bytes", start: int, end: int) -> None:
+    """Pages of a mapped file count as this process's memory until somebody else needs it; the file stays cached."""
+    if isinstance(content, mmap.mmap):
+        content.madvise(mmap.MADV_DONTNEED, start, min(end, len(content)) - start)
 
 
 def _record_around(content: "mmap.mmap | bytes", start: int, end: int, *, inside: bool) -> tuple[int, int]:
@@ -167,7 +178,12 @@ def _record_around(content: "mmap.mmap | bytes", start: int, end: int, *, inside
 
 
 def _times(content: "mmap.mmap | bytes", what: bytes, start: int, end: int) -> int:
-    return sum(content[at : min(at + _CHUNK, end)].count(what) for at in range(start, end, _CHUNK))
+    times = 0
+    for at in range(start, end, _CHUNK):
+        times += content[at : min(at + _CHUNK, end)].count(what)
+        page = at - at % mmap.ALLOCATIONGRANULARITY
+        _let_go(content, page, at + _CHUNK)
+    return times
 
 
 def _record(piece: bytes, ended: int, *, inside: bool) -> str:
