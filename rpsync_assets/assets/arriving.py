@@ -1,7 +1,7 @@
 """How Retail Pro's files come to lie here: whole, once per content, with everything known about them.
 
-Belongs here: landing the day's file and the older ones whose counts may still be owed, and the list of what was landed.
-Does not: which file is the day's (``core/arrival``), bytes on disk (``resources/landing``), the asset itself.
+Belongs here: landing the day's file and the older ones whose counts may still be owed. Does not: which file is the
+day's (``core/arrival``), the list of what was landed (``assets/landed_files``), bytes on disk (``resources/landing``).
 
 Raw bytes are kept as received: a file that is sent again under the same name is landed beside the earlier one, which
 keeps its bytes under ``<name>.<first digits of its checksum>``.
@@ -11,13 +11,14 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import polars as pl
 
-from rpsync_assets.core.arrival import CHAIN_DAYS, Candidate, chain, choose, counted_at, kind_of, understood
+from rpsync_assets.assets.landed_files import SCHEMA, by_moment, landed_files, write_down
+from rpsync_assets.core.arrival import Candidate, chain, choose, kind_of, understood
 from rpsync_assets.core.errors import BadFileError, BusyError, NotYetError
 from rpsync_assets.core.header import Header
 from rpsync_assets.core.lines import ASK_AGAIN
@@ -30,27 +31,6 @@ from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import StoreSettings
 
 _log = logging.getLogger(__name__)
-
-LANDED = "landed_files"
-"""A table beside ``raw_reset_file``: every file that was landed for a business date, by landing."""
-
-_MOMENT = pl.Datetime("us", "UTC")
-SCHEMA = {
-    "file_name": pl.String,
-    "remote_path": pl.String,
-    "landed_path": pl.String,
-    "bytes": pl.Int64,
-    "rows": pl.Int64,
-    "sha256": pl.String,
-    "snapshot_at": _MOMENT,
-    "modified_at": _MOMENT,
-    "file_kind": pl.String,
-    "compression": pl.String,
-    "encoding": pl.String,
-    "same_content_as": pl.String,
-    "same_content_day": pl.Date,
-    "landed_at": _MOMENT,
-}
 
 
 def believe(arrival: Arrival, name: str, store: StoreSettings) -> Header:
@@ -67,24 +47,6 @@ def believe(arrival: Arrival, name: str, store: StoreSettings) -> Header:
             f"{ASK_AGAIN}; if this export never ends with one, set final_line_end = false for this store",
         )
     return header
-
-
-def landed_files(tables: Tables, slot: Slot, days: int = CHAIN_DAYS) -> pl.DataFrame:
-    """What was landed for a business date and the ``days`` before it: ``SCHEMA`` and ``serves`` (the date)."""
-    found = []
-    for back in range(days, -1, -1):
-        of = Slot(slot.day - timedelta(days=back), slot.store)
-        try:
-            frame = tables.read(LANDED, of)
-        except NotYetError:
-            continue
-        found.append(frame.with_columns(serves=pl.lit(of.day)))
-    return pl.concat(found) if found else pl.DataFrame(schema={**SCHEMA, "serves": pl.Date})
-
-
-def by_moment(landed: pl.DataFrame) -> pl.DataFrame:
-    """Of what was sent again under its name, as of the same moment, only what came last."""
-    return landed.unique(["file_name", "snapshot_at"], keep="last", maintain_order=True)
 
 
 @dataclass
@@ -252,7 +214,7 @@ class Intake:
             "same_content_day": None,
             "landed_at": datetime.now(UTC),
         }
-        self._write_down(row, of, str(path), aside)
+        write_down(self.tables, row, of, aside)
         return row
 
     def _fetch(self, file: RemoteFile, path: Path) -> tuple[Arrival, Header]:
@@ -265,27 +227,6 @@ class Intake:
                 )
             header = believe(arrival, file.name, self.store)
         return arrival, header
-
-    def _write_down(self, row: dict[str, Any], of: Slot, path: str, aside: Path | None) -> None:
-        """Add a file to the list of its business date; its counts are as old as the first file with its content."""
-        known = landed_files(self.tables, of)
-        alike, today = (pl.col("sha256") == row["sha256"]) & (pl.col("rows") > 0), pl.col("serves") == of.day
-        twins = known.filter(alike & ~(today & (pl.col("file_name") == row["file_name"]))).sort("snapshot_at")
-        if twins.height:
-            row["same_content_as"], row["same_content_day"] = twins.select("file_name", "serves").row(0)
-        earlier = known.filter(today & (pl.col("snapshot_at") <= row["snapshot_at"])).sort("snapshot_at")
-        row["snapshot_at"] = counted_at(
-            row["snapshot_at"], row["rows"], earlier.select("snapshot_at", alike=alike).rows()
-        )
-        itself = (pl.col("landed_path") == path) & (pl.col("sha256") == row["sha256"])
-        # The same bytes once more lie here since they came first.
-        row["landed_at"] = min([row["landed_at"], *known.filter(itself)["landed_at"]])
-        before = known.filter(~itself)
-        of_day = before.filter(pl.col("serves") == of.day).drop("serves")
-        if aside is not None:
-            moved = pl.when(pl.col("landed_path") == path).then(pl.lit(str(aside))).otherwise("landed_path")
-            of_day = of_day.with_columns(landed_path=moved)
-        self.tables.write(LANDED, str(of.key), pl.concat([of_day, pl.DataFrame([row], schema=SCHEMA)]))
 
 
 def _on_server(candidate: Candidate, listed: Mapping[str, RemoteFile]) -> RemoteFile | None:

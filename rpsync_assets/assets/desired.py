@@ -1,7 +1,7 @@
 """What Shopify should show of a store, in one snapshot of the OMS.
 
 Belongs here: stock, rules, imported orders and variances that are on their way, read together. Does not: the arithmetic
-(``core/atp``, ``core/feed``, ``core/publication``), sending (``assets/publisher``).
+(``core/atp``, ``core/feed``, ``core/publication``), sending (``assets/sending``).
 
 Between a reset and its variance the OMS's counts are too high. From the snapshot in which the reset row is visible, the
 variance that is still due is taken off here; and for these keys, and for those of a reset that is on its way, no

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from rpsync_assets.assets.arriving import by_moment, landed_files
+from rpsync_assets.assets.landed_files import by_moment, landed_files
 from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import before, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError

@@ -10,8 +10,9 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from rpsync_assets.assets.arriving import SCHEMA, Intake
+from rpsync_assets.assets.arriving import Intake
 from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.assets.landed_files import SCHEMA
 from rpsync_assets.assets.metadata import described
 from rpsync_assets.assets.verdicts import check_result, require
 from rpsync_assets.core import guards, reset_guards

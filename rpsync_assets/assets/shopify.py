@@ -1,7 +1,7 @@
 """Shopify's side: the feed, the daily full reset, the deltas.
 
 Belongs here: shopify_feed, shopify_full_reset, shopify_delta, and what they tell. Does not: targets (``core/feed``),
-differences (``core/publication``), sending (``assets/publisher``).
+differences (``core/publication``), publishing (``assets/publisher``).
 """
 
 from collections.abc import Callable
@@ -193,7 +193,7 @@ def _publish(
 
 
 def _taken(published: Published) -> guards.Verdict:
-    plan, bad = published.plan, published.bad_rows
+    plan, bad = published.plan, published.sent.bad_rows
     # A delta reads no counts: what is not stocked was told by the last full comparison.
     lost = plan.filter(pl.col("outcome") == "not_stocked", published.compared_all).join(bad, on=ITEM, how="anti")
     codes = dict(bad.group_by("code").len().iter_rows())
@@ -228,14 +228,14 @@ def _feed_guards(feed: pl.DataFrame) -> list[guards.Verdict]:
 
 
 def _receipt(published: Published, mode: str) -> dict[str, Any]:
-    plan, bad = published.plan, published.bad_rows
+    plan, bad = published.plan, published.sent.bad_rows
     counts = dict(plan.group_by("outcome").len().iter_rows())
     changed = plan.filter(pl.col("outcome").is_in(["up", "down"])).sort(pl.col("difference").abs(), descending=True)
     up = int(changed.filter(pl.col("difference") > 0)["difference"].sum())
     down = int(-changed.filter(pl.col("difference") < 0)["difference"].sum())
     # A delta reads no counts: it knows what should be shown, and by how much that changed.
     numbers = ("shopify_available", "target") if published.compared_all else ("quantity",)
-    sent = {"units sent up": published.units_up, "units sent down": published.units_down}
+    sent = {"units sent up": published.sent.units_up, "units sent down": published.sent.units_down}
     return {
         **described(changed, first=("product_id", "role", *numbers, "difference", "facility_id")),
         "dagster/row_count": plan.height,
@@ -245,23 +245,23 @@ def _receipt(published: Published, mode: str) -> dict[str, Any]:
         "units up": up,
         "units down": down,
         # Only where they tell something else: what was bought meanwhile, or refused.
-        **(sent if mode == "on" and (published.units_up, published.units_down) != (up, down) else {}),
-        "items sent": published.sent,
+        **(sent if mode == "on" and (published.sent.units_up, published.sent.units_down) != (up, down) else {}),
+        "items sent": published.sent.rows,
         "items refused by Shopify": bad.height,
         **({"refused": _table(bad)} if bad.height else {}),
         **counted("refused", dict(bad.group_by("code").len().sort("code").iter_rows())),
         "products without an inventory item at Shopify": published.desired.unmapped,
         "items bought while they were read": published.moving.height,
-        "operations of a run that died, sent again": published.resumed,
+        "operations of a run that died, sent again": published.sent.resumed,
         "calls": published.calls,
         "seconds waited for Shopify's limit": round(published.waited_seconds, 3),
     }
 
 
 def _said(published: Published, mode: str, *, differing: int) -> str:
-    if not differing and not published.sent:
+    if not differing and not published.sent.rows:
         return NOTHING_DIFFERED[mode]
-    return RECEIPTS[mode] if published.sent or mode != "on" else NONE_TAKEN
+    return RECEIPTS[mode] if published.sent.rows or mode != "on" else NONE_TAKEN
 
 
 def _table(rows: pl.DataFrame) -> dg.MarkdownMetadataValue:

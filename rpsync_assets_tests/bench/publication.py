@@ -47,7 +47,7 @@ def measure(folder: Path, items: int = ITEMS) -> dict[str, float]:
     shop.close()
     return {
         "items": items,
-        "items_sent": done.sent,
+        "items_sent": done.sent.rows,
         "drifting": done.drifting.height,
         "shopify_seconds": round(seconds, 1),
         "floor_seconds": round(floor, 1),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rpsync_assets.assets import publisher
+from rpsync_assets.assets import sending
 from rpsync_assets.core import publication_guards
 from rpsync_assets.resources.shopify import ShopSession
 from rpsync_assets_tests.graph.online import NOW, Online, fine
@@ -275,7 +275,7 @@ def test_an_operation_too_old_to_be_sent_again_is_given_up_and_everything_is_com
     with monkeypatch.context() as mortal:
         mortal.setattr(ShopSession, "send", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         assert not online.delta().success
-    monkeypatch.setattr(publisher, "KEY_MEMORY", timedelta(0))
+    monkeypatch.setattr(sending, "KEY_MEMORY", timedelta(0))
     assert fine(online.delta())["compared"] == "everything with Shopify"
     assert online.shown()[0] == 16
 

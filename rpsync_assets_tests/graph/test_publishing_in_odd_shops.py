@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from rpsync_assets.assets import publisher
+from rpsync_assets.assets import publisher, sending
 from rpsync_assets.core.errors import UnreachableError
 from rpsync_assets.oms import tables
 from rpsync_assets.resources.shopify import ShopSession
@@ -150,7 +150,7 @@ def test_an_operation_that_was_given_up_is_not_sent_anew_when_the_comparison_aft
         mortal.setattr(ShopSession, "send", dying(ShopSession.send))
         assert not online.delta().success
     with monkeypatch.context() as late:
-        late.setattr(publisher, "KEY_MEMORY", timedelta(0))
+        late.setattr(sending, "KEY_MEMORY", timedelta(0))
         late.setattr(ShopSession, "available", lambda *_: (_ for _ in ()).throw(UnreachableError("gone", "Rerun")))
         assert "gone" in online.delta().failure
     assert fine(online.delta())["compared"] == "everything with Shopify"

@@ -25,7 +25,7 @@ class Fault:
     test: str = ""
 
 
-_SQL, _ORDERS, _PUBLISHER = "resources/oms_sql.py", "core/publication.py", "assets/publisher.py"
+_SQL, _ORDERS, _SENDING = "resources/oms_sql.py", "core/publication.py", "assets/sending.py"
 _IMPORT, _SALES, _STATE = "oms/import_sql.py", "oms/point_of_sale.py", "resources/state.py"
 _ATP, _VARIANCE, _DESIRED, _SEND = "core/atp.py", "core/variance.py", "assets/desired.py", "assets/delivery.py"
 
@@ -286,13 +286,13 @@ FAULTS = (
     ),
     Fault(
         "a delta sends the absolute number",
-        _PUBLISHER,
+        _SENDING,
         '    number = "target" if verb == "set" else "difference"\n',
         '    number = "target" if verb == "set" else "quantity"\n',
     ),
     Fault(
         "counts are set whatever Shopify shows meanwhile",
-        _PUBLISHER,
+        _SENDING,
         '    count = "shopify_available" if verb == "set" else pl.lit(None, dtype=pl.Int64)\n',
         "    count = pl.lit(None, dtype=pl.Int64)\n",
         test="rpsync_assets_tests/graph/test_publishing.py",
@@ -305,7 +305,7 @@ FAULTS = (
     ),
     Fault(
         "what a run that died has sent is forgotten",
-        _PUBLISHER,
+        _SENDING,
         "        unsettled = self.publications.unsettled(self.store)\n",
         "        unsettled = self.publications.unsettled(self.store)[:0]\n",
     ),

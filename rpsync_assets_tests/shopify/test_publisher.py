@@ -32,11 +32,11 @@ def test_of_5000_items_100_are_bad_each_is_named_and_all_others_go_out(tmp_path:
     shop.delete(*deleted)
     with serving(shop, Behaviour(**FAST, indexes=indexes)) as endpoint:
         done = publish(tmp_path, endpoint, 4_980, lost=20)
-    bad = dict(done.bad_rows.select("shopify_inventory_item_id", "code").iter_rows())
+    bad = dict(done.sent.bad_rows.select("shopify_inventory_item_id", "code").iter_rows())
     assert {item for item, code in bad.items() if code == "NON_MUTABLE_INVENTORY_ITEM"} == set(bundles)
     assert {item for item, code in bad.items() if code == "INVALID_INVENTORY_ITEM"} == set(deleted)
     assert list(bad.values()).count("INVALID_LOCATION") == 20
-    assert done.sent == 4_900
+    assert done.sent.rows == 4_900
     assert done.drifting.is_empty()
     assert {item for (item, _), count in shop.counts().items() if count != 4} == {*bundles, *deleted}
     calls = [one for one in endpoint.requests if one.operation == "inventorySetQuantities"]
@@ -59,7 +59,7 @@ def test_what_is_unchanged_is_not_sent(tmp_path: Path) -> None:
     shop.stock((str(10_000 + number), "700", 4) for number in range(1_000))
     with serving(shop, Behaviour(**FAST)) as endpoint:
         done = publish(tmp_path, endpoint, 1_000)
-    assert (done.sent, shop.log) == (0, [])
+    assert (done.sent.rows, shop.log) == (0, [])
     assert {one.operation for one in endpoint.requests} == {"location", "orders"}
     assert done.plan["outcome"].unique().to_list() == ["unchanged"]
     shop.close()
