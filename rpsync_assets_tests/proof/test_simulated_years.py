@@ -14,7 +14,7 @@ DAYS = int(os.environ.get("RPSYNC_PROOF_DAYS", "10000"))
 @pytest.mark.proof
 @pytest.mark.timeout(4 * 3600)
 def test_ten_thousand_days_of_many_seeds_without_a_violation() -> None:
-    result = run(range(-(-DAYS // STORY_DAYS)))
+    result = run(range(-(-DAYS // STORY_DAYS)), tell=lambda line: print(line, flush=True))  # noqa: T201
     told = "\n".join(result.lines())
     print(told)  # noqa: T201  how often each fault fired
     if "RPSYNC_PROOF_REPORT" in os.environ:

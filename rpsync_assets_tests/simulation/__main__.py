@@ -22,7 +22,8 @@ def main() -> int:
     if asked.seed is not None:
         return _one(asked.seed, short=asked.shrink)
     stories = -(-asked.days // STORY_DAYS)
-    result = run(range(asked.first, asked.first + stories), workers=asked.workers)
+    seeds = range(asked.first, asked.first + stories)
+    result = run(seeds, workers=asked.workers, tell=lambda line: print(line, file=sys.stderr))  # noqa: T201
     sys.stdout.write("\n".join(result.lines()) + "\n")
     return 1 if result.failed else 0
 

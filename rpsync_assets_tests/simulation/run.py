@@ -7,11 +7,14 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 STORY_DAYS = 12
+TOLD_DAYS = 500
+"""So often a long run says how far it is."""
+
 LEAST_FIRED = 200
 """In the long run; a fault that hardly ever happens proves nothing."""
 
@@ -74,17 +77,26 @@ def one_story(seed: int, days: int) -> Result:
     return Result(days=played.days, fired=played.fired, checked=played.checked)
 
 
-def run(seeds: Sequence[int], days: int = STORY_DAYS, workers: int | None = None) -> Result:
-    """Play the stories of these seeds; all of them, whatever fails."""
+def run(
+    seeds: Sequence[int],
+    days: int = STORY_DAYS,
+    workers: int | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Play the stories of these seeds; all of them, whatever fails; ``tell`` hears how far it is."""
     # Frames of six rows need no threads.
     os.environ["POLARS_MAX_THREADS"] = "1"
     total, began = Result(), time.perf_counter()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=context) as pool:
         for result in pool.map(one_story, seeds, [days] * len(seeds)):
+            before = total.days
             total.days += result.days
             total.fired += result.fired
             total.checked += result.checked
             total.failed += result.failed
+            if total.days // TOLD_DAYS > before // TOLD_DAYS or result.failed:
+                seconds = time.perf_counter() - began
+                tell(f"{total.days:,} of {days * len(seeds):,} days, {len(total.failed)} violations, {seconds:.0f} s")
     total.seconds = time.perf_counter() - began
     return total
