@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Engine, MetaData, NullPool, create_engin
 from sqlalchemy.exc import DBAPIError
 
 REQUIRE = "RPSYNC_TEST_REQUIRE"
-KNOWN = ("mysql", "sshd", "postgres", "chromium")
+KNOWN = ("mysql", "sshd", "postgres", "chromium", "systemd")
 MYSQL_URL = "RPSYNC_TEST_MYSQL_URL"
 MYSQL_DEFAULT = "mysql+pymysql://root@127.0.0.1:3306/"
 

@@ -15,6 +15,7 @@ from rpsync_assets.cli import app
 from rpsync_assets.clock.jobs import JOBS
 from rpsync_assets.sandbox.environment import DAGSTER_YAML
 from rpsync_assets.settings import load_settings
+from rpsync_assets_tests.services import missing
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -37,7 +38,7 @@ def unit(name: str) -> dict[str, list[str]]:
 def test_systemd_finds_nothing_wrong_with_a_unit(path: Path, tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
-        pytest.skip("systemd-analyze is not here")
+        missing("systemd", "systemd-analyze is not here; apt-get install systemd")
     # Their programs must be there for systemd; here they lie beside the Python that runs this.
     for other in UNITS:
         here = other.read_text("utf-8").replace(INSTALLED, f"{Path(sys.executable).parent}/")

@@ -88,7 +88,7 @@ def test_a_required_service_that_nobody_knows_stops_the_tests(tmp_path: Path) ->
 
 
 def test_the_gate_requires_the_servers() -> None:
-    assert "export RPSYNC_TEST_REQUIRE=mysql,postgres,sshd,chromium\n" in (ROOT / ".ci/run").read_text()
+    assert "export RPSYNC_TEST_REQUIRE=mysql,postgres,sshd,chromium,systemd\n" in (ROOT / ".ci/run").read_text()
 
 
 # The database of a test process ---------------------------------------------------------------------------------------
