@@ -6,6 +6,7 @@ The OMS may sell 20 of A (9A at Shopify), 20 of B and none of C, at the online l
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -163,6 +164,23 @@ def test_somebody_buys_between_the_reading_of_counts_and_of_orders(
     assert online.shown() == (18, 20, 0)
     assert [one.item for one in online.published()] == ["9B"]
     assert "nodes" in [one.operation for one in online.endpoint.requests]
+
+
+def test_somebody_buys_right_after_the_orders_were_read(online: Online, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A count that has the sale beside orders that have not would put it on sale again: counts are the older ones."""
+    online.shop.stock([("9B", "700", 3)])
+    taken = ShopSession.taken
+
+    def bought_meanwhile(session: ShopSession, *asked: Any, **named: Any) -> object:
+        found = taken(session, *asked, **named)
+        if online.shop.available("9B", "700") == 3 and online.shop.available("9A", "700") == 20:
+            online.shop.place_order({"9A": 2}, "700")
+        return found
+
+    monkeypatch.setattr(ShopSession, "taken", bought_meanwhile)
+    fine(online.full())
+    assert online.shown() == (18, 20, 0)
+    assert [one.item for one in online.published()] == ["9B"]
 
 
 def test_a_shop_full_of_customers_is_never_set_wrong(online: Online) -> None:

@@ -298,6 +298,31 @@ FAULTS = (
         test="rpsync_assets_tests/graph/test_publishing.py",
     ),
     Fault(
+        "orders are read before counts",
+        "assets/publisher.py",
+        """        if before is None or only is None:
+            found = session.available(places.locations)
+            available, missing = found.rows, found.missing
+        else:
+            available, missing = session.available_of(only), before.missing
+        taken = self._orders(session, places, changed_only=before is not None)
+""",
+        """        taken = self._orders(session, places, changed_only=before is not None)
+        if before is None or only is None:
+            found = session.available(places.locations)
+            available, missing = found.rows, found.missing
+        else:
+            available, missing = session.available_of(only), before.missing
+""",
+        test="rpsync_assets_tests/graph/test_publishing.py",
+    ),
+    Fault(
+        "the feed that was kept is published, whatever happened since",
+        _DESIRED,
+        "            feed=shopify_feed(atp, items, places),\n",
+        '            feed=self.state.__dict__.setdefault(f"feed of {store}", shopify_feed(atp, items, places)),\n',
+    ),
+    Fault(
         "an operation is sent again under another key",
         "resources/shopify.py",
         '{"input": given, "key": operation.id}',
