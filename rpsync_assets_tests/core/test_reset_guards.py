@@ -91,6 +91,17 @@ def test_every_reason_above_its_limit_is_named():
     )
 
 
+def test_a_day_that_passes_names_the_reason_that_is_nearest_to_its_own_limit():
+    """Of 5 % allowed, 3 % are nearer than 9 % are of 30 %."""
+    limits = Limits(rejected_share=0.05, rejected_share_of={"unknown_facility": 0.3})
+    verdict = rejected_share(accounting(88, unknown_facility=9, duplicate=3), limits=limits, unknown_codes=[])
+    assert (verdict.passed, verdict.observed, verdict.threshold) == (True, 0.03, "at most 0.05 for duplicate")
+    assert verdict.found == (
+        "12 rows are rejected, for no reason more than is usual;"
+        " nearest to its limit: duplicate, 3 of 100 rows of products sold online"
+    )
+
+
 def test_nothing_rejected_is_fine_and_says_so():
     verdict = rejected_share(accounting(5), limits=LIMITS, unknown_codes=[])
     assert (verdict.passed, verdict.observed, verdict.threshold) == (True, 0.0, "at most 0.05 for a reason")

@@ -107,15 +107,22 @@ def test_a_held_day_shows_the_check_with_number_and_threshold(example: TinyWorld
 
 
 def test_checks_and_timings_show_the_days_before(example: TinyWorld, counts: Rows) -> None:
+    """Two days are no history: squares and charts begin with the third, and until then words say so."""
+    texts = {}
     for day in (8, 9, 10):
         example.file(counts, f"202603{day:02}T070000")
         assert example.run(day=DAY.replace(day=day)).failures == {}
-    text = page(example)
-    strips = re.findall(r'<svg class="strip".*?</svg>', text)
-    assert strips
+        texts[day] = (example.data / f"reports/2026-03-{day:02}/US.html").read_text("utf-8")
+    drawn = {day: re.findall(r'<svg class="strip".*?</svg>', text) for day, text in texts.items()}
+    assert (drawn[8], drawn[9]) == ([], [])
+    assert "1 of the last 30 days was checked; the history is shown from 3 on" in texts[8]
+    assert "2 of the last 30 days were checked; the history is shown from 3 on" in texts[9]
+    assert all("median of the days before" not in texts[day] for day in (8, 9))
+    assert "the history is shown from" not in texts[10]
+    text, strips = texts[10], drawn[10]
     # Three days of thirty: the others are pale.
     assert all(strip.count('height="7" fill="#2f6f9f"') == 3 for strip in strips[:3])
-    assert "median" in text
+    assert "median of the days before" in text
 
 
 def test_shopify_s_changes_stand_on_the_page(online: Online, counts: Rows) -> None:
