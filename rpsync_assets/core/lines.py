@@ -12,6 +12,8 @@ from rpsync_assets.core.errors import BadFileError
 
 ASK_AGAIN = "Ask Retail Pro to export and send the file again"
 
+_ALL_ELSE = bytes(byte for byte in range(256) if byte not in b'"\n')
+
 
 @dataclass(frozen=True)
 class Block:
@@ -48,9 +50,10 @@ def count_lines(block: bytes, *, inside_quotes: bool = False) -> tuple[int, bool
     """
     if b'"' not in block:
         return (0 if inside_quotes else block.count(b"\n")), inside_quotes
-    pieces = block.split(b'"')
+    # Quotes and line ends alone; of these, a field that opens and closes within its line changes nothing.
+    pieces = block.translate(None, _ALL_ELSE).replace(b'""', b"").split(b'"')
     outside = pieces[1::2] if inside_quotes else pieces[::2]
-    return sum(piece.count(b"\n") for piece in outside), inside_quotes ^ (len(pieces) % 2 == 0)
+    return sum(map(len, outside)), inside_quotes ^ (len(pieces) % 2 == 0)
 
 
 def records(block: bytes) -> list[bytes]:

@@ -75,12 +75,12 @@ def filtered_file(sources: Sources) -> dict[str, Any] | None:
 def filter_step(sources: Sources, subject: Subject) -> Step:
     """The key's line or lines, and what became of each."""
     title = "Its line"
-    kept, rejected = sources.table("filtered_reset"), sources.table("rejected_reset_rows")
-    if kept is None or rejected is None:
+    kept = sources.table("filtered_reset")
+    of_code = sources.matching("rejected_reset_rows", "store_code", facility_key, subject.place.codes)
+    if kept is None or of_code is None:
         why = sources.stopped("filtered_reset") or ["No file of the day has been filtered yet: filtered_reset."]
         return Step(title, tuple(why), states=("not_filtered",))
     of_key = subject.kept_in(kept)
-    of_code = rejected.filter(_is_code(subject))
     all_dropped = of_code.filter(_is_upc(subject))
     # Blank UPCs are one text in many rows.
     dropped = all_dropped.head(MOST_SHOWN)
@@ -177,10 +177,6 @@ def _waiting(sources: Sources, subject: Subject) -> list[str]:
     return lines
 
 
-def _is_code(subject: Subject) -> pl.Expr:
-    return facility_key("store_code").is_in(sorted(subject.place.codes))
-
-
 def _is_upc(subject: Subject) -> pl.Expr:
     as_typed = pl.col("upc_text").str.strip_chars() == subject.upc.strip()
     return as_typed if subject.number is None else as_typed | (gtin_key("upc_text") == subject.number)
@@ -200,19 +196,46 @@ def _neither(sources: Sources, subject: Subject) -> tuple[list[str], list[str], 
             else "No rejected row of this facility has this text as its UPC"
         )
         return [f"{told}."], ["no_line"], []
-    file = sources.opened_file(of := filtered_file(sources))
+    of = filtered_file(sources)
+    if of is not None and (elsewhere := _of_listed_product(sources, subject)) is not None:
+        return _no_line(sources, subject, of, elsewhere)
+    file = sources.opened_file(of)
     if file is None or of is None:
         gone = "The landed file cannot be read any more, so its line cannot be shown."
         return [gone], ["inactive" if subject.product.active is False else "no_line"], []
     anywhere = file.holding(str(subject.number))
     found = [file.numbered(line) for line in anywhere if same_code(line.store_code) in subject.place.codes]
-    elsewhere = len(anywhere) - len(found)
-    others = f" ({counted(elsewhere, 'line')} of it at other store codes)" if elsewhere else ""
     facts: list[dict[str, object]] = [{"number": line.number, "text": line.text} for line in found]
     lines = [f"Line {line.number}: {line.text}" for line in found]
     if found:
-        return [*lines, f"{_dropped(subject)}{others}."], ["inactive"], facts
-    nothing = f"{of['file_name']} has no line of it at this store code{others}"
+        return [*lines, f"{_dropped(subject)}{_others(len(anywhere) - len(found))}."], ["inactive"], facts
+    return _no_line(sources, subject, of, len(anywhere))
+
+
+def _of_listed_product(sources: Sources, subject: Subject) -> int | None:
+    """How many lines of it the file has, told without looking for them: of a UPCA on the list, none is left out.
+
+    None where that cannot be told: it is not on the list, or came onto it after the file was filtered.
+    """
+    listed_at, filtered_at = sources.made_at("active_products"), sources.made_at("filtered_reset")
+    listed = sources.matching("active_products", "upca", gtin_key, [subject.number])
+    if listed is None or listed.is_empty() or listed_at is None or filtered_at is None or listed_at > filtered_at:
+        return None
+    kept = sources.matching("filtered_reset", "upca", gtin_key, [subject.number])
+    dropped = sources.matching("rejected_reset_rows", "upc_text", gtin_key, [subject.number])
+    if kept is None or dropped is None:
+        return None
+    return (kept.filter(~pl.col("owed")) if "owed" in kept.columns else kept).height + dropped.height
+
+
+def _others(lines: int) -> str:
+    return f" ({counted(lines, 'line')} of it at other store codes)" if lines else ""
+
+
+def _no_line(
+    sources: Sources, subject: Subject, of: dict[str, Any], elsewhere: int
+) -> tuple[list[str], list[str], list[dict[str, object]]]:
+    nothing = f"{of['file_name']} has no line of it at this store code{_others(elsewhere)}"
     if subject.product.active:
         delta = " A delta names only what changed since the file before." if of["file_kind"] == "delta" else ""
         told = f"{nothing}: Retail Pro sent no count of this key.{delta}"

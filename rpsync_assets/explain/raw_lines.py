@@ -3,21 +3,23 @@
 Belongs here: by the digits of a UPC, or by number, without parsing the file. Does not: what became of the line.
 
 A plain file is mapped into memory and searched by the C library (300 MB take 0.2 s), and what was searched is let go,
-so that memory does not grow with the file; one that is packed has to be unpacked first, which takes seconds.
+so that memory does not grow with the file; one that is packed has to be unpacked first, which takes seconds. Whoever
+asks for many lines of a plain file has its lines counted once (``mark_lines``) and then reads a block for each.
 """
 
 import csv
 import mmap
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rpsync_assets.core import cells
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.header import Header
-from rpsync_assets.core.lines import count_lines
+from rpsync_assets.core.lines import count_lines, records
 from rpsync_assets.resources.landing import blocks
 
 _CHUNK = 4 * 1024 * 1024
@@ -47,6 +49,24 @@ class RawFile:
     packing: Packing
     header: Header
     lines: int = 0
+    _marks: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]], compare=False)
+
+    def mark_lines(self) -> None:
+        """Count the lines of a plain file: at which number and byte each block of whole lines begins."""
+        if self._marks or not self.packing.plain:
+            return
+        number = offset = 0
+        for block in blocks(self.path, start=0, size=_CHUNK):
+            self._marks.append((number, offset))
+            number, offset = number + count_lines(block.data)[0], offset + len(block.data)
+
+    def _marked(self, mark: int) -> bytes:
+        """The block that begins at a mark."""
+        begins = self._marks[mark][1]
+        size = self._marks[mark + 1][1] - begins if mark + 1 < len(self._marks) else -1
+        with self.path.open("rb") as handle:
+            handle.seek(begins)
+            return handle.read(size)
 
     def holding(self, digits: str) -> list[RawLine]:
         """The lines whose UPC is these digits but for zeros before them and a spreadsheet's marks, at any code."""
@@ -86,6 +106,11 @@ class RawFile:
         """A line with its number, the header being 1."""
         if line.number:
             return line
+        if self._marks:
+            mark = bisect_right(self._marks, line.offset, key=lambda one: one[1]) - 1
+            before, begins = self._marks[mark]
+            ended, _ = count_lines(self._marked(mark)[: line.offset - begins])
+            return replace(line, number=before + ended + 1)
         with self._mapped() as mapped:
             before, after = (_times(mapped, b"\n", *ends) for ends in ((0, line.offset), (line.offset, len(mapped))))
             # As many line ends as lines: none is inside quotes, and telling them apart would take three times as long.
@@ -100,6 +125,8 @@ class RawFile:
 
     def numbers(self, wanted: Sequence[tuple[int, str, str]]) -> dict[int, str]:
         """The texts of lines whose numbers are known: number, store code and UPC, each exactly as sent."""
+        if self._marks:
+            return {number: self._counted(number) for number, _, _ in wanted}
         told: dict[int, str] = {}
         by_key: dict[tuple[str, str], list[int]] = {}
         for number, code, upc in wanted:
@@ -118,6 +145,11 @@ class RawFile:
 
     def _counted(self, number: int) -> str:
         """A line by its number alone."""
+        if self._marks:
+            mark = bisect_right(self._marks, number - 1, key=lambda one: one[0]) - 1
+            of_block = records(self._marked(mark))
+            left = number - 1 - self._marks[mark][0]
+            return _text(of_block[left]) if left < len(of_block) else ""
         left, inside = number - 1, False
         for piece in self._pieces():
             ended, still_inside = count_lines(piece, inside_quotes=inside)

@@ -5,7 +5,7 @@ Belongs here: tables, state, publications, the OMS and the landed file of one st
 Nothing is made or changed: what is not there is told as not there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -40,6 +40,8 @@ class Sources:
     oms: OmsReader | None
     oms_trouble: str = ""
     _read: dict[str, pl.DataFrame | None] = field(default_factory=dict[str, pl.DataFrame | None])
+    _files: dict[Path, RawFile] = field(default_factory=dict[Path, RawFile])
+    _keys: dict[tuple[str, str], pl.Series] = field(default_factory=dict[tuple[str, str], pl.Series])
 
     @property
     def its(self) -> StoreSettings:
@@ -95,6 +97,20 @@ class Sources:
             self._read[name] = pl.read_parquet(path, hive_partitioning=False) if path.exists() else None
         return self._read[name]
 
+    def matching(
+        self, name: str, column: str, as_key: Callable[[str], pl.Expr], wanted: Collection[object]
+    ) -> pl.DataFrame | None:
+        """The rows of a partition whose text in a column means one of some keys.
+
+        Keys of hundreds of thousands of texts take longer than all else: they are reckoned once.
+        """
+        table = self.table(name)
+        if table is None:
+            return None
+        if (name, column) not in self._keys:
+            self._keys[name, column] = table.select(as_key(column)).to_series()
+        return table.filter(self._keys[name, column].is_in(list(wanted)))
+
     def made_at(self, name: str, *, dated: bool = True) -> datetime | None:
         """When a partition was written."""
         path = self._path(name, dated=dated)
@@ -144,11 +160,13 @@ class Sources:
         if raw is None or not Path(raw["landed_path"]).exists():
             return None
         path, packing = Path(raw["landed_path"]), packing_of(raw)
-        try:
-            header = header_of(path, packing, self.its)
-            return RawFile(path, packing, header, raw["rows"] + header.lines)
-        except RpsyncError:
-            return None
+        if path not in self._files:
+            try:
+                header = header_of(path, packing, self.its)
+            except RpsyncError:
+                return None
+            self._files[path] = RawFile(path, packing, header, raw["rows"] + header.lines)
+        return self._files[path]
 
     def older_file(self, day: date, name: str, snapshot_at: datetime) -> RawFile | None:
         """A landed file of an earlier day, which a count is owed from; None if it is gone.

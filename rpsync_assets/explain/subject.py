@@ -3,7 +3,7 @@
 Belongs here: turning what a person typed into keys. Does not: what became of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,12 +116,20 @@ def _product(sources: Sources, typed: str) -> Product:
     number = pl.DataFrame({"upc": [typed]}).select(gtin_key("upc")).item()
     name = typed.strip()
     if number is not None:
-        by_upc = gtin_key("upca") == number
-        found = _listed(sources, by_upc) or _filtered(sources, number) or _in_oms(sources, upc=number)
+        its = number
+        found = (
+            _listed(sources, lambda table: sources.matching(table, "upca", gtin_key, [its]))
+            or _filtered(sources, number)
+            or _in_oms(sources, upc=number)
+        )
         if found is not None:
             return replace(found, number=number)
     called = (pl.col("sku").str.to_uppercase() == name.upper()) | (pl.col("product_id") == name)
-    found = (_listed(sources, called) or _in_oms(sources, name=name)) if name else None
+    found = (
+        (_listed(sources, lambda table: _where(sources, table, called)) or _in_oms(sources, name=name))
+        if name
+        else None
+    )
     if found is not None:
         its = f"'{name}' is its SKU or id."
         return replace(found, lines=(*found.lines, its))
@@ -131,14 +139,20 @@ def _product(sources: Sources, typed: str) -> Product:
     return Product(number, active=_on_list(sources), lines=(_list_says(sources), *nobody))
 
 
-def _listed(sources: Sources, which: pl.Expr) -> Product | None:
+def _where(sources: Sources, name: str, which: pl.Expr) -> pl.DataFrame | None:
+    table = sources.table(name)
+    return None if table is None else table.filter(which)
+
+
+def _listed(sources: Sources, rows: Callable[[str], pl.DataFrame | None]) -> Product | None:
     """By the day's lists: of products sold online, and of published ones that are left out."""
-    active, excluded = sources.table("active_products"), sources.table("excluded_products")
-    for row in [] if active is None else active.filter(which).to_dicts():
+    active, excluded = rows("active_products"), sources.table("excluded_products")
+    for row in [] if active is None else active.to_dicts():
         told = f"Product {row['product_id']} ({row['sku']}), UPCA {row['upca']}: on the day's list, it is sold online."
         digit = () if row["check_digit_valid"] else ("Its UPCA fails the check digit: a warning.",)
         return Product(row["gtin"], row["product_id"], row["upca"], active=True, lines=(told, *digit))
-    left_out = [] if excluded is None else excluded.filter(which).to_dicts()
+    found = rows("excluded_products")
+    left_out = [] if found is None else found.to_dicts()
     if not left_out or excluded is None:
         return None
     lines = [
@@ -162,8 +176,8 @@ def _listed(sources: Sources, which: pl.Expr) -> Product | None:
 
 def _filtered(sources: Sources, number: int) -> Product | None:
     """By the rows that the filter kept: it looks for products that came onto the list since the list was made."""
-    kept = sources.table("filtered_reset")
-    rows = [] if kept is None else kept.filter(gtin_key("upca") == number).to_dicts()
+    kept = sources.matching("filtered_reset", "upca", gtin_key, [number])
+    rows = [] if kept is None else kept.to_dicts()
     for row in rows:
         told = (
             f"Product {row['product_id']}, UPCA {row['upca']}: not on the day's list as it stands. It was listed when"

@@ -186,11 +186,10 @@ def raw_lines(whole_lines: Iterable[Block], numbers: Iterable[int], *, first_lin
     for block in whole_lines:
         if len(found) == len(wanted):
             break
-        after = first_line + count_lines(block.data)[0]
-        if wanted[len(found)] < after:
-            lines = records(block.data)
-            while len(found) < len(wanted) and (number := wanted[len(found)]) < after:
-                found[number] = lines[number - first_line].decode(errors="replace").rstrip("\r")[:MOST_RAW_CHARACTERS]
+        lines = records(block.data)
+        after = first_line + len(lines)
+        while len(found) < len(wanted) and (number := wanted[len(found)]) < after:
+            found[number] = lines[number - first_line].decode(errors="replace").rstrip("\r")[:MOST_RAW_CHARACTERS]
         first_line = after
     return found
 

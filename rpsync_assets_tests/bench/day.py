@@ -1,10 +1,11 @@
-"""One day of one store beside the least that it can take: a bare transfer, a bare scan, and as many empty steps.
+"""One day of one store beside the least that it can take: bare transfers, a bare scan, and as many empty steps.
 
 Belongs here: the day in a process of its own, so that its memory is its own, and the floor. Does not: growth
 (``growth``). As a program, ``python -m rpsync_assets_tests.bench.day FILE`` runs the day that a JSON file describes.
 
-The file comes from OpenSSH's sshd, for the day and for the floor's OpenSSH client alike. What is waited for on purpose
-is apart: Shopify's bucket, and the seconds for which a file must stand still (none here).
+Each is a command of its own, from its start to its end, as the day is. The file comes from OpenSSH's sshd and what is
+delivered goes there, for the day and for the floor's OpenSSH client alike. What is waited for on purpose is apart:
+Shopify's bucket, and the seconds for which a file must stand still (none here).
 """
 
 import json
@@ -21,7 +22,7 @@ from typing import Any
 
 from rpsync_assets.sandbox.environment import Environment
 from rpsync_assets_tests import sshd
-from rpsync_assets_tests.bench.transfer import fetch
+from rpsync_assets_tests.bench.transfer import deliver, fetch
 
 ROOM = {
     "transfer": ("raw_reset_file", "filtered_reset_parts", "variance_file"),
@@ -37,23 +38,29 @@ def measure(environment: Environment, store: str, folder: Path, rounds: int) -> 
     world, morning = environment.world, environment.mornings[store]
     with sshd.serving(world.sftp_root, folder / "sshd-day") as server:
         said = run(environment, [store], folder, _through(environment, server))
-        transfers = [_timed(lambda: fetch(server, morning.remote_path, folder)) for _ in range(rounds + 1)][1:]
+        sent = [path for path in sorted(world.sftp_root.rglob("*.csv")) if path.name != morning.file_name]
+
+        def transfer() -> None:
+            fetch(server, morning.remote_path, folder)
+            for path in sent:
+                deliver(server, path)
+
+        transfers = [_timed(transfer) for _ in range(rounds + 1)][1:]
     file = world.sftp_root / morning.remote_path
     command = [sys.executable, "-m", "rpsync_assets_tests.bench.filters", "polars", str(file), str(folder)]
     scans = [
-        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["seconds"]
-        for _ in range(rounds + 1)
+        _timed(lambda: subprocess.run(command, check=True, capture_output=True, text=True)) for _ in range(rounds + 1)
     ][1:]
+    empty = [_empty_runs(environment, folder, said["steps_and_checks"]) for _ in range(rounds)]
     floor = {
-        "OpenSSH's transfer": statistics.median(transfers),
+        f"OpenSSH's transfers, 1 in and {len(sent)} out": statistics.median(transfers),
         "bare polars scan": statistics.median(scans),
-        "empty Dagster runs": _empty_runs(environment, said["steps"]),
+        "empty Dagster runs, as many steps and checks": statistics.median(empty),
     }
-    day = said["wall_seconds"] - said["waited_seconds"]
     return {
         **said,
         "floor_seconds": {name: round(seconds, 3) for name, seconds in floor.items()},
-        "times_floor": round(day / sum(floor.values()), 2),
+        "times_floor": round((said["command_seconds"] - said["waited_seconds"]) / sum(floor.values()), 2),
     }
 
 
@@ -63,10 +70,12 @@ def run(environment: Environment, stores: Sequence[str], folder: Path, variables
     asked = folder / "day.json"
     asked.write_text(json.dumps({"variables": dict(variables), "days": days}))
     command = [sys.executable, "-m", "rpsync_assets_tests.bench.day", str(asked)]
+    started = time.perf_counter()
     done = subprocess.run(command, check=False, capture_output=True, text=True)
+    seconds = time.perf_counter() - started
     if done.returncode:
         raise RuntimeError(f"The day did not run:\n{done.stderr[-3_000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return {**json.loads(done.stdout.splitlines()[-1]), "command_seconds": round(seconds, 3)}
 
 
 def _through(environment: Environment, server: sshd.Sshd) -> dict[str, str]:
@@ -86,30 +95,12 @@ def _through(environment: Environment, server: sshd.Sshd) -> dict[str, str]:
     return {**variables, "RPSYNC_CONFIG": str(config), "RPSYNC_SFTP_KEY_FILE": str(server.key_file)}
 
 
-def _empty_runs(environment: Environment, steps: Sequence[int]) -> float:
-    """What Dagster itself costs: as many runs of as many steps that do nothing, on the same instance."""
-    import dagster as dg
-
-    from rpsync_assets.sandbox.demo import QUIET
-
-    def nothing(number: int) -> dg.AssetsDefinition:
-        @dg.asset(name=f"nothing_{number}", deps=[f"nothing_{number - 1}"] if number else [])
-        def empty() -> None: ...
-
-        return empty
-
-    defs = [
-        dg.Definitions(
-            assets=[nothing(number) for number in range(count)],
-            jobs=[dg.define_asset_job("empty", executor_def=dg.in_process_executor)],
-        )
-        for count in steps
-    ]
-    with dg.DagsterInstance.from_config(environment.variables["DAGSTER_HOME"]) as instance:
-        return sum(
-            _timed(lambda one=one: one.resolve_job_def("empty").execute_in_process(instance=instance, run_config=QUIET))
-            for one in defs
-        )
+def _empty_runs(environment: Environment, folder: Path, runs: Sequence[Sequence[int]]) -> float:
+    """What Dagster itself costs: as many runs of as many steps and checks that do nothing, on the same instance."""
+    asked = folder / "empty.json"
+    asked.write_text(json.dumps({"home": environment.variables["DAGSTER_HOME"], "runs": runs}))
+    command = [sys.executable, "-m", "rpsync_assets_tests.bench.empty", str(asked)]
+    return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def _timed(what: Any) -> float:
@@ -146,7 +137,11 @@ def main() -> None:
         "split_seconds": split,
         "between_steps_seconds": round(wall - sum(split.values()), 3),
         # Each step that ended was told; the delta's own run has one asset.
-        "steps": [number for all_of in done.values() for number in (all_of - 1, 1)],
+        "steps_and_checks": [
+            [steps, len(run.checks)]
+            for store, of_store in summary.stores.items()
+            for run, steps in zip(of_store, (done[store] - 1, 1), strict=True)
+        ],
         "peak_memory_mb": summary.peak_memory_mb,
     }
     sys.stdout.write(json.dumps(result) + "\n")

@@ -80,7 +80,21 @@ def _land(door: Sftp, folder: Path) -> None:
 
 def fetch(server: sshd.Sshd, path: str, folder: Path) -> None:
     """A file from the server, with OpenSSH's own client."""
+    source = f"{_place(server)}:{path}"
+    subprocess.run([*_client(server), source, str(folder / "fetched.csv")], check=True, capture_output=True)
+
+
+def deliver(server: sshd.Sshd, file: Path) -> None:
+    """A file to the server, with OpenSSH's own client."""
+    command = [*_client(server), "-b", "-", _place(server)]
+    put = f'put "{file}" "delivered-{file.name}"\n'
+    subprocess.run(command, input=put.encode(), check=True, capture_output=True)
+
+
+def _client(server: sshd.Sshd) -> list[str]:
     known = ("-o", f"UserKnownHostsFile={server.known_hosts}", "-o", "BatchMode=yes")
-    source = f"{server.username}@{sshd.HOST}:{path}"
-    command = ["sftp", "-q", "-F", "none", "-i", str(server.key_file), *known, "-P", str(server.port), source]
-    subprocess.run([*command, str(folder / "fetched.csv")], check=True, capture_output=True)
+    return ["sftp", "-q", "-F", "none", "-i", str(server.key_file), *known, "-P", str(server.port)]
+
+
+def _place(server: sshd.Sshd) -> str:
+    return f"{server.username}@{sshd.HOST}"

@@ -26,7 +26,7 @@ def note(text: str, two_lines: bool) -> str:
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pages instead of 32 MB, and pieces in which lines are counted that end in the middle of pages."""
     monkeypatch.setattr(raw_lines, "_WINDOW", 2 * mmap.ALLOCATIONGRANULARITY)
-    monkeypatch.setattr(raw_lines, "_CHUNK", 3_001)
+    monkeypatch.setattr(raw_lines, "_CHUNK", 19_001)
 
 
 @pytest.mark.usefixtures("small_windows")
@@ -46,6 +46,14 @@ def test_each_line_of_a_upc_is_found_with_its_number(
         wanted = [(number, text) for number, text in enumerate(texts, 2) if text.split(",")[-2].lstrip("0") == digits]
         found = [file.numbered(line) for line in file.holding(digits)]
         assert [(line.number, line.text) for line in found] == wanted
+    # By number, and the same once lines were counted.
+    asked = [(number, "US1", text.split(",")[-2]) for number, text in enumerate(texts, 2)]
+    assert file.numbers(asked) == dict(enumerate(texts, 2))
+    file.mark_lines()
+    assert file.numbers(asked) == dict(enumerate(texts, 2))
+    assert [file.numbered(line).number for digits in UPCS for line in file.holding(digits.lstrip("0"))] == [
+        number for digits in UPCS for number, _, upc in asked if upc.lstrip("0") == digits.lstrip("0")
+    ]
 
 
 def test_what_was_searched_does_not_stay_in_memory(tmp_path: Path) -> None:

@@ -1,0 +1,50 @@
+"""What Dagster itself costs: runs of as many steps with as many checks, none of which does anything.
+
+Belongs here: the empty graph. As a program, ``python -m rpsync_assets_tests.bench.empty FILE`` runs what a JSON file
+asks for, in a process as fresh as the day's: Dagster's own modules are loaded on the way there, too.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from rpsync_assets.sandbox.demo import QUIET
+
+
+def empty(steps: int, checks: int) -> dg.Definitions:
+    """A chain of so many assets; the checks are spread evenly over them."""
+    each = [checks // steps + (number < checks % steps) for number in range(steps)]
+    return dg.Definitions(
+        assets=[_nothing(number, has) for number, has in enumerate(each)],
+        jobs=[dg.define_asset_job("empty", executor_def=dg.in_process_executor)],
+    )
+
+
+def _nothing(number: int, checks: int) -> dg.AssetsDefinition:
+    name = f"nothing_{number}"
+    names = [f"check_{one}" for one in range(checks)]
+
+    @dg.asset(
+        name=name,
+        deps=[f"nothing_{number - 1}"] if number else [],
+        check_specs=[dg.AssetCheckSpec(one, asset=name) for one in names],
+    )
+    def nothing():
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True, check_name=one) for one in names])
+
+    return nothing
+
+
+def main() -> None:
+    """Run them."""
+    asked = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    with dg.DagsterInstance.from_config(asked["home"]) as instance:
+        for steps, checks in asked["runs"]:
+            job = empty(steps, checks).resolve_job_def("empty")
+            assert job.execute_in_process(instance=instance, run_config=QUIET).success
+
+
+if __name__ == "__main__":
+    main()
