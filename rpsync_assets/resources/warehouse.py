@@ -92,11 +92,8 @@ class Warehouse:
         fresh.unlink(missing_ok=True)
         connection = duckdb.connect(str(fresh))
         try:
-            # One transaction: hundreds of comments would each wait for the disk.
-            connection.execute("BEGIN")
-            for statement in statements:
-                connection.execute(statement)
-            connection.execute("COMMIT")
+            # One transaction, and one call: hundreds of comments would each wait for the disk.
+            connection.execute(";\n".join(["BEGIN", *statements, "COMMIT"]))
         finally:
             connection.close()
         fresh.chmod(PRIVATE_FILE)

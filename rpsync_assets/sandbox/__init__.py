@@ -16,4 +16,5 @@ Belongs here: inventing data and serving it. Does not: anything the product need
     shelves          what is true, and which keys the file speaks about
     morning          one store, one business date: all of the above (its record: played_mornings)
     sftp_server      the server process
+    memory           what a process took of it
 """

@@ -4,22 +4,24 @@ Belongs here: launching the day of each store and collecting what came of it. Do
 """
 
 import logging
-import resource
-import sys
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from rpsync_assets import assets
 from rpsync_assets.definitions import build_defs
 from rpsync_assets.partitions import Slot
-from rpsync_assets.sandbox.environment import Environment
+from rpsync_assets.sandbox.memory import peak_memory_mb
 from rpsync_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    # It brings the servers of the sandbox along, which a process that only runs the day does not need.
+    from rpsync_assets.sandbox.environment import Environment
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Summary:
         """Everything held, everywhere."""
         return bool(self.stores) and all(run.held for runs in self.stores.values() for run in runs)
 
-    def as_json(self, environment: Environment) -> dict[str, object]:
+    def as_json(self, environment: "Environment") -> dict[str, object]:
         """The summary in the shape that ``--json`` writes."""
         world = environment.world
         return {
@@ -87,7 +89,7 @@ class Summary:
         }
 
 
-def run_day(environment: Environment, stores: Sequence[str], on_step: Callable[[str, str, str], None]) -> Summary:
+def run_day(environment: "Environment", stores: Sequence[str], on_step: Callable[[str, str, str], None]) -> Summary:
     """Run the day, then a delta, for each store.
 
     Args:
@@ -173,9 +175,3 @@ def _collect(run: Run, result: dg.ExecuteInProcessResult) -> None:
 def _plain(value: dg.MetadataValue[Any]) -> object:
     plain = value.value
     return plain if isinstance(plain, int | float | str | bool) else str(plain)
-
-
-def peak_memory_mb() -> float:
-    """The most memory that this process ever held, in MB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 1)

@@ -33,12 +33,17 @@ ROOM = {
 WAITED = "seconds waited for Shopify's limit"
 
 
-def measure(environment: Environment, store: str, folder: Path, rounds: int) -> dict[str, object]:
-    """The day, then the floor's three parts, each the median of as many rounds."""
-    world, morning = environment.world, environment.mornings[store]
+def measure(environment: Environment, folder: Path, rounds: int) -> dict[str, object]:
+    """The day of the second store after that of the first, then the floor's parts, each the median of some rounds."""
+    world = environment.world
+    first, store = environment.mornings
+    morning = environment.mornings[store]
     with sshd.serving(world.sftp_root, folder / "sshd-day") as server:
-        said = run(environment, [store], folder, _through(environment, server))
-        sent = [path for path in sorted(world.sftp_root.rglob("*.csv")) if path.name != morning.file_name]
+        variables = _through(environment, server)
+        run(environment, [first], folder, variables)
+        there = set(world.sftp_root.rglob("*.csv"))
+        said = run(environment, [store], folder, variables)
+        sent = sorted(set(world.sftp_root.rglob("*.csv")) - there)
 
         def transfer() -> None:
             fetch(server, morning.remote_path, folder)

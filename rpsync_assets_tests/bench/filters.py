@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rpsync_assets.sandbox.demo import peak_memory_mb
+from rpsync_assets.sandbox.memory import peak_memory_mb
 
 
 def ours(file: Path, folder: Path) -> Callable[[], int]:
