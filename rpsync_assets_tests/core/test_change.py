@@ -77,6 +77,13 @@ def test_what_shopify_sold_itself_is_no_reason_for_a_change() -> None:
     assert parts(explained(plan(ONLINE_FACILITY, 7, 9, under_way=2), table, corrected())) == (0, 0, 0)
 
 
+def test_a_row_that_the_stored_numbers_do_not_name_stays_and_has_no_reason() -> None:
+    """A product that was published after the day's numbers were made."""
+    table = atp(("NY", 10, None)).with_columns(product_id=pl.lit("Q"))
+    row = explained(plan(ONLINE_FACILITY, 6, 8), table, corrected()).row(0, named=True)
+    assert (row["difference"], row["by_counts"], row["note"]) == (2, None, None)
+
+
 def test_a_pickup_location_knows_its_own_shop_only() -> None:
     table = atp(("NY", 10, None), ("LA", 20, None))
     changed = corrected(("NY", 4), ("LA", -7))

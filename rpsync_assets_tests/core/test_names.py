@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core.arrival import chain, choose, counted_at, understood
+from rpsync_assets.core.arrival import FEW, chain, choose, counted_at, understood
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.names import (
     DEFAULT_FILE_PATTERN,
@@ -286,7 +286,8 @@ ONE, TWO, THREE = (datetime(2026, 3, 10, hour, tzinfo=UTC) for hour in (5, 6, 7)
         (100, [(ONE, True), (TWO, True)], ONE),
         (3, [(ONE, True)], ONE),
         (3, [(ONE, True), (TWO, True)], TWO),
-        (3, [(ONE, True), (TWO, False)], THREE),  # a count may well have gone back to what it was
+        (FEW - 1, [(ONE, True), (TWO, False)], THREE),  # a count may well have gone back to what it was
+        (FEW, [(ONE, True), (TWO, False)], ONE),
     ],
 )
 def test_content_that_was_sent_before_is_as_old_as_it_was_then(

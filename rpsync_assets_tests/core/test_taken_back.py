@@ -74,6 +74,12 @@ def test_a_row_that_the_oms_did_not_take_brought_nothing_in(status: str) -> None
     assert fate(day(status=status)) == status
 
 
+def test_of_two_imports_of_a_key_the_later_one_tells() -> None:
+    both = day(status="failed")
+    both["reset_import"] = pl.concat([both["reset_import"], day(status="superseded")["reset_import"]])
+    assert fate(both) == "superseded"
+
+
 @pytest.mark.parametrize("status", ["applied", "unchanged"])
 def test_an_accepted_row_without_a_variance_is_said_to_wait(status: str) -> None:
     assert fate(day(status=status)) == "accepted"

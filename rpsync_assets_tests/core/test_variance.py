@@ -183,6 +183,19 @@ def test_what_the_import_overwrote_is_brought_back(on_hand: int, moved: int, win
     assert found["window_part"].to_list() == [window]
 
 
+def test_an_accepted_count_of_which_the_oms_has_no_stock_record_is_all_missing() -> None:
+    nothing = overwritten(counted(10), counts(("LA", "A", 4, 4)), movements(("LA", "A", T0 + timedelta(hours=1), 3)))
+    assert nothing["window_part"].to_list() == [10]
+
+
+@pytest.mark.parametrize("basis", ["qoh", "atp"])
+def test_without_a_ledger_a_key_that_nothing_was_issued_of_keeps_its_count(basis: str) -> None:
+    """Neither a shipment nor a stock record of it: nothing is taken out, and the row is there."""
+    since = unreported(("LA", "A", 2, "O1")).with_columns(imported_at=pl.lit(T0, dtype=pl.Datetime("us", "UTC")))
+    found = overwritten_without_ledger(counted(10), counts(("LA", "A", 14, 10)), since, reset_basis=basis)
+    assert found["window_part"].to_list() == [0]
+
+
 def test_both_parts_stand_in_one_row_and_a_key_whose_parts_cancel_out_is_left_alone() -> None:
     window = overwritten(counted(10), counts(("NY", "A", 10, 10)), movements(("NY", "A", T0 + timedelta(hours=1), 2)))
     due = variance_due(unreported(("NY", "A", 3, "O1")), counted(10), window)
