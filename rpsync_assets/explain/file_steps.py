@@ -75,12 +75,11 @@ def filtered_file(sources: Sources) -> dict[str, Any] | None:
 def filter_step(sources: Sources, subject: Subject) -> Step:
     """The key's line or lines, and what became of each."""
     title = "Its line"
-    kept = sources.table("filtered_reset")
+    of_key = subject.kept_in(sources, "filtered_reset")
     of_code = sources.matching("rejected_reset_rows", "store_code", facility_key, subject.place.codes)
-    if kept is None or of_code is None:
+    if of_key is None or of_code is None:
         why = sources.stopped("filtered_reset") or ["No file of the day has been filtered yet: filtered_reset."]
         return Step(title, tuple(why), states=("not_filtered",))
-    of_key = subject.kept_in(kept)
     all_dropped = of_code.filter(_is_upc(subject))
     # Blank UPCs are one text in many rows.
     dropped = all_dropped.head(MOST_SHOWN)
@@ -167,9 +166,9 @@ def _owed(sources: Sources, row: dict[str, Any]) -> list[str]:
 
 def _waiting(sources: Sources, subject: Subject) -> list[str]:
     """A count of an earlier file that is owed and does not go with this day."""
-    table = sources.table("owed_keys")
+    owed = subject.kept_in(sources, "owed_keys")
     lines: list[str] = []
-    for row in [] if table is None else subject.kept_in(table).to_dicts():
+    for row in [] if owed is None else owed.to_dicts():
         lines += _owed(sources, row)
         lines.append(f"Retail Pro counted {row['quantity']} then; it does not go with this day's reset.")
         if row["why"] != "day_held":

@@ -79,15 +79,15 @@ class Subject:
         # UPCs are read last: that takes longest.
         return pl.concat([mine, nameless.filter(gtin_key("upca") == self.number)])
 
-    def kept_in(self, table: pl.DataFrame) -> pl.DataFrame:
+    def kept_in(self, sources: Sources, name: str) -> pl.DataFrame | None:
         """The rows of the key among those that the filter kept: by product, or by the UPC as it stood in the file."""
-        if self.facility_id is None:
-            return table.clear()
-        here = table.filter(pl.col("facility_id") == self.facility_id)
-        mine = here.filter(pl.col("product_id") == (self.product_id or ""))
-        if mine.height or self.number is None:
-            return mine
-        return here.filter(gtin_key("upc_text") == self.number)
+        table = sources.table(name)
+        if table is None or self.facility_id is None:
+            return None if table is None else table.clear()
+        here = pl.col("facility_id") == self.facility_id
+        mine = table.filter(here, pl.col("product_id") == (self.product_id or ""))
+        by_text = None if self.number is None else sources.matching(name, "upc_text", gtin_key, [self.number])
+        return mine if mine.height or by_text is None else by_text.filter(here)
 
 
 def gtin_key(column: str) -> pl.Expr:
