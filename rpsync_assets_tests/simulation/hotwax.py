@@ -4,7 +4,7 @@ Belongs here: when files are read and imported. Does not: what an import does (`
 """
 
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -23,7 +23,7 @@ class HotWax(stand_in.StandIn):
 
     Attributes:
         counts: of each key: the snapshot and the quantity of the reset row that was applied last.
-        short: of each key: units that a variance could not take because there were none.
+        short: of each key: units that a variance of that count could not take because there were none.
     """
 
     def __init__(self, product: "Product", world: World) -> None:
@@ -33,6 +33,8 @@ class HotWax(stand_in.StandIn):
         self.short: Counter[Key] = Counter()
         self.resets: list[str] = []
         self._world, self._crashed = world, set[str]()
+        self._reset_by: dict[Key, tuple[str, datetime]] = {}
+        self._file = "", stand_in.naive(datetime.fromtimestamp(0, UTC))
 
     def come(self, mode: int, number: int, now: datetime, fired: Counter[str]) -> None:
         """One visit of the jobs (``events._hotwax``)."""
@@ -53,10 +55,12 @@ class HotWax(stand_in.StandIn):
 
     def catch_up(self, now: datetime) -> None:
         """Everything that waits; what died is uploaded again by a person, if it is the newest reset."""
-        for name in sorted(self._crashed):
-            self.upload_again(name, now)
-        self._crashed.clear()
         self.pick_up(now)
+        newest = max(self.resets, key=_age, default="")
+        for name in sorted(self._crashed):
+            if name == newest and name not in self.queued:
+                self.upload_again(name, now)
+        self._crashed.clear()
         self.run_queue(now)
 
     def re_import_newest(self, now: datetime) -> bool:
@@ -74,6 +78,8 @@ class HotWax(stand_in.StandIn):
     def _import(self, waiting: stand_in._Waiting, start: datetime, crash_after: int | None) -> None:
         if waiting.config == stand_in.RESET and waiting.name not in self.resets:
             self.resets.append(waiting.name)
+        sent = (waiting.folder / "archive" / waiting.name).stat().st_mtime
+        self._file = waiting.name, stand_in.naive(datetime.fromtimestamp(sent, UTC))
         super()._import(waiting, start, crash_after)
 
     def _reset(self, connection: Connection, row: dict[str, str], moment: datetime) -> None:
@@ -82,6 +88,7 @@ class HotWax(stand_in.StandIn):
         snapshot = datetime.fromisoformat(row["comments"].removeprefix("Retail Pro snapshot "))
         self.counts[key] = snapshot, int(row["availableqty"])
         self._world.corrected[key] = self.short[key] = 0
+        self._reset_by[key] = self._file[0], moment
 
     def _vary(self, connection: Connection, row: dict[str, str], moment: datetime) -> None:
         item = stand_in._item(connection, row, moment)
@@ -89,6 +96,20 @@ class HotWax(stand_in.StandIn):
         super()._vary(connection, row, moment)
         applied = stand_in.ledger.totals(connection, item)[0] - before
         key = row["facilityid"], _PRODUCT_OF[row["idvalue"]]
-        # Each variance is reckoned from what is there, so it mends what the one before could not take.
-        self.short[key] = int(applied - float(row["availabledelta"]))
+        # Each variance is reckoned from what is there, so it mends what the one before could not take; so does the one
+        # of a count that this file knows nothing of.
+        name, sent_at = self._file
+        reset, at = self._reset_by.get(key, (name, sent_at))
+        stale = sent_at < at or _day(name) != _day(reset)
+        self.short[key] = 0 if stale else int(applied - float(row["availabledelta"]))
         assert self.lasting == timedelta(0)
+
+
+def _day(name: str) -> str:
+    """The business date of a file."""
+    return name.split("_")[2]
+
+
+def _age(name: str) -> tuple[str, int]:
+    """The business date and generation of a reset file."""
+    return _day(name), int(name.split("_")[3].removeprefix("g"))
