@@ -19,7 +19,6 @@ from rpsync_assets.assets.desired import Desired, DesiredReader
 from rpsync_assets.assets.sending import NO_LOCATION, Sender, Sent
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.core.feed import ONLINE_FACILITY
-from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.publication import (
     AVAILABLE_SCHEMA,
     ITEM,
@@ -37,6 +36,9 @@ from rpsync_assets.resources.shopify import Shopify, ShopSession
 from rpsync_assets.settings import StoreSettings
 
 _log = logging.getLogger(__name__)
+
+SEARCH_BEHIND = timedelta(minutes=15)
+"""So long ago a change may have been made that Shopify's search, or a page that was read before it, did not show."""
 
 ROUNDS = 3
 """So often a full reset decides again about items that somebody bought between its reading and its setting."""
@@ -198,13 +200,15 @@ class Publisher:
         return _Seen(began, available, missing, taken, moving)
 
     def _orders(self, session: ShopSession, places: "_Places", *, changed_only: bool) -> pl.DataFrame:
-        """``TAKEN_SCHEMA`` of recent orders, or of those of them that changed since they were read last; remembered."""
-        began = datetime.now(UTC)
-        since = began - timedelta(days=self.its.shopify.order_days)
-        read_at = self.publications.orders_read_at(self.store) if changed_only else None
-        taken = session.taken(since, places.fallback, changed_since=read_at and read_at - CLOCKS_APART)
-        self.publications.took(self.store, taken, began)
-        return taken
+        """``TAKEN_SCHEMA`` of recent orders, or of those of them that changed since they were read last; remembered.
+
+        Changes are dated by Shopify alone: an order that our clock, which may run ahead, leaves out is sold twice.
+        """
+        since = datetime.now(UTC) - timedelta(days=self.its.shopify.order_days)
+        known = self.publications.orders_changed_at(self.store) if changed_only else None
+        taken = session.taken(since, places.fallback, changed_since=known and known - SEARCH_BEHIND)
+        self.publications.took(self.store, *taken)
+        return taken.rows
 
     def _reflected(self, desired: Desired) -> tuple[pl.DataFrame, pl.DataFrame]:
         """K, per order (``REFLECTED_SCHEMA``) and per item and location (``UNITS_SCHEMA``)."""

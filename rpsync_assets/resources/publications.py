@@ -87,11 +87,11 @@ _taken = Table(
     Column("units", Integer, nullable=False),
 )
 
-_orders_read = Table(
-    "shopify_orders_read",
+_orders_changed = Table(
+    "shopify_orders_changed",
     _metadata,
     Column("product_store", String(40), primary_key=True),
-    Column("read_at", DateTime, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
 )
 
 _full_comparisons = Table(
@@ -299,27 +299,27 @@ class Publications:
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(statement, [{"item": item, "location": place} for item, place in items.iter_rows()])
 
-    def took(self, store: str, taken: pl.DataFrame, at: datetime) -> None:
+    def took(self, store: str, taken: pl.DataFrame, changed_at: datetime | None) -> None:
         """Remember orders that were read at Shopify; an order that is known already is replaced.
 
         Args:
             store: the product store.
             taken: ``TAKEN_SCHEMA``.
-            at: when the reading began.
+            changed_at: the newest change among them, by Shopify's clock; None if no order was read.
         """
         rows = (
             taken.group_by(*TAKEN_KEY).agg(pl.col("units").sum()).with_columns(product_store=pl.lit(store)).to_dicts()
         )
         orders = [{"order": order} for order in taken["order_id"].unique()]
-        read = self._dialect().insert(_orders_read).values(product_store=store, read_at=_naive(at))
         with self.engine.execution_options(writes=True).begin() as connection:
             if orders:
                 known = and_(_taken.c.product_store == store, _taken.c.order_id == bindparam("order"))
                 connection.execute(delete(_taken).where(known), orders)
                 connection.execute(insert(_taken), rows)
-            connection.execute(
-                read.on_conflict_do_update(index_elements=["product_store"], set_={"read_at": read.excluded.read_at})
-            )
+            if changed_at is not None:
+                newest = {"product_store": store, "changed_at": _naive(changed_at)}
+                known = self._dialect().insert(_orders_changed).values(newest)
+                connection.execute(known.on_conflict_do_update(index_elements=["product_store"], set_=newest))
 
     def taken(self, store: str) -> pl.DataFrame:
         """``TAKEN_SCHEMA`` of all orders that were ever read."""
@@ -328,9 +328,9 @@ class Publications:
             rows = [tuple(row) for row in connection.execute(query).all()]
         return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
 
-    def orders_read_at(self, store: str) -> datetime | None:
-        """When the last reading of orders began."""
-        query = select(_orders_read.c.read_at).where(_orders_read.c.product_store == store)
+    def orders_changed_at(self, store: str) -> datetime | None:
+        """The newest change of an order that was ever read, by Shopify's clock."""
+        query = select(_orders_changed.c.changed_at).where(_orders_changed.c.product_store == store)
         with self.engine.connect() as connection:
             moment = connection.execute(query).scalar()
         return None if moment is None else moment.replace(tzinfo=UTC)

@@ -20,6 +20,7 @@ from rpsync_assets.core.publication import AVAILABLE_SCHEMA
 from rpsync_assets.resources import shopify_orders
 from rpsync_assets.resources.publications import Operation
 from rpsync_assets.resources.shopify_api import ATTEMPTS, Bucket, ShopifyApi, gid, number_of, pause
+from rpsync_assets.resources.shopify_orders import TakenByOrders
 
 PER_CALL = 250
 """Rows that one call may hold (domain.md 5.4)."""
@@ -172,13 +173,13 @@ class ShopSession:
                 ]
         return pl.DataFrame(rows, orient="row", schema=AVAILABLE_SCHEMA)
 
-    def taken(self, since: datetime, fallback: str, *, changed_since: datetime | None = None) -> pl.DataFrame:
-        """``TAKEN_SCHEMA``: what each of Shopify's own orders placed since a moment took, less what was restocked.
+    def taken(self, since: datetime, fallback: str, *, changed_since: datetime | None = None) -> TakenByOrders:
+        """What each of Shopify's own orders placed since a moment took, less what was restocked.
 
         Args:
             since: orders that were created before it are settled.
             fallback: the location of a line that nothing else places.
-            changed_since: only orders that were placed, edited, refunded or cancelled since then.
+            changed_since: only orders that were placed, edited, refunded or cancelled since then, by Shopify's clock.
         """
         return shopify_orders.read_taken(self.api, shopify_orders.since(since, changed_since), fallback)
 

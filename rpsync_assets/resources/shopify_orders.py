@@ -8,7 +8,7 @@ A page of orders carries the first lines of each. Of the few orders that are lon
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -32,6 +32,7 @@ query Orders($since: String!, $after: String, $first: Int!) {{
   orders(first: $first, after: $after, query: $since, sortKey: CREATED_AT) {{
     nodes {{
       id
+      updatedAt
       lineItems(first: 10) {{ {_LINES} }}
       refunds(first: 5) {{ id refundLineItems(first: 10) {{ {_RETURNED} }} }}
       fulfillmentOrders(first: 3) {{ {_PLACES} }}
@@ -68,8 +69,20 @@ DOCUMENTS = {
 }
 
 
-def read_taken(api: ShopifyApi, query: str, fallback: str) -> pl.DataFrame:
-    """``TAKEN_SCHEMA``: what each order took, less what was restocked.
+class TakenByOrders(NamedTuple):
+    """What orders took.
+
+    Attributes:
+        rows: ``TAKEN_SCHEMA``: what each order took, less what was restocked.
+        changed_at: when the newest change among them was made, by Shopify's clock; None without any order.
+    """
+
+    rows: pl.DataFrame
+    changed_at: datetime | None
+
+
+def read_taken(api: ShopifyApi, query: str, fallback: str) -> TakenByOrders:
+    """What orders took.
 
     Args:
         api: the shop.
@@ -80,6 +93,7 @@ def read_taken(api: ShopifyApi, query: str, fallback: str) -> pl.DataFrame:
         PermanentError: an order has more refunds than can be read.
     """
     rows: list[tuple[str, str, str, int]] = []
+    changed_at: datetime | None = None
     after: str | None = None
     first = ORDERS_PER_PAGE
     while True:
@@ -93,8 +107,10 @@ def read_taken(api: ShopifyApi, query: str, fallback: str) -> pl.DataFrame:
             continue
         for order in page["nodes"]:
             rows += _taken(_Order(api, order), fallback)
+            changed = datetime.fromisoformat(order["updatedAt"])
+            changed_at = changed if changed_at is None else max(changed_at, changed)
         if not page["pageInfo"]["hasNextPage"]:
-            return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
+            return TakenByOrders(pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA), changed_at)
         after = page["pageInfo"]["endCursor"]
 
 

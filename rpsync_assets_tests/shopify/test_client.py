@@ -41,7 +41,7 @@ def test_what_orders_took_is_net_of_what_was_restocked(session: ShopSession, sho
     gone = shop.place_order({"1003": 2}, "700")
     shop.cancel(gone, restock=True)
     shop.place_order({"1004": 2}, "700", datetime.now(UTC) - timedelta(days=30))
-    taken = session.taken(YESTERDAY, "700").group_by("shopify_inventory_item_id").agg(pl.col("units").sum())
+    taken = session.taken(YESTERDAY, "700").rows.group_by("shopify_inventory_item_id").agg(pl.col("units").sum())
     assert sorted(taken.rows()) == [("1001", 2), ("1002", 1), ("1003", 0)]
 
 
@@ -53,7 +53,7 @@ def test_more_orders_than_a_page_and_an_order_longer_than_its_page_are_read_whol
     long = shop.place_order({str(1100 + number): 1 for number in range(60)}, "700")
     for number in range(7):
         shop.refund(long, str(1100 + number), 1, restock=True)
-    assert session.taken(YESTERDAY, "700")["units"].sum() == 30 + 60 - 7
+    assert session.taken(YESTERDAY, "700").rows["units"].sum() == 30 + 60 - 7
 
 
 def test_a_page_of_orders_that_is_too_dear_is_asked_for_in_smaller_ones(
@@ -62,7 +62,7 @@ def test_a_page_of_orders_that_is_too_dear_is_asked_for_in_smaller_ones(
     for number in range(30):
         shop.place_order({str(1000 + number): 1}, "700")
     monkeypatch.setattr(server, "HIGHEST_COST", 12)
-    assert session.taken(YESTERDAY, "700")["units"].sum() == 30
+    assert session.taken(YESTERDAY, "700").rows["units"].sum() == 30
     monkeypatch.setattr(server, "HIGHEST_COST", 1)
     with pytest.raises(TooDearError):
         session.taken(YESTERDAY, "700")
@@ -107,12 +107,14 @@ def test_orders_that_changed_are_read_without_the_others(session: ShopSession, s
     lately = datetime.now(UTC) - timedelta(minutes=5)
     old = shop.place_order({"1001": 3}, "700", lately - timedelta(hours=1))
     shop.place_order({"1002": 3}, "700", lately - timedelta(hours=1))
-    assert session.taken(YESTERDAY, "700", changed_since=lately).is_empty()
+    assert session.taken(YESTERDAY, "700", changed_since=lately).rows.is_empty()
     shop.refund(old, "1001", 1, restock=True)
     new = shop.place_order({"1003": 1}, "700")
     changed = session.taken(YESTERDAY, "700", changed_since=lately)
-    assert set(changed["order_id"]) == {old, new}
-    assert changed["units"].sum() == 3
+    assert set(changed.rows["order_id"]) == {old, new}
+    assert changed.rows["units"].sum() == 3
+    assert changed.changed_at is not None
+    assert changed.changed_at >= lately
 
 
 def test_a_shop_that_does_not_answer_is_unreachable_and_the_token_is_not_shown(

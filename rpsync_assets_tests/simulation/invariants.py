@@ -4,6 +4,7 @@ Belongs here: comparisons, and the words for what differs. Does not: playing (``
 """
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -194,13 +195,33 @@ def _nothing_left_behind(player: "Player", newest: datetime) -> None:
 
 
 class Between:
-    """What Shopify should show, looked at before, during and after a publication: the world does not stand still."""
+    """What Shopify should show, looked at before, during and after a publication: the world does not stand still.
+
+    Attributes:
+        least: per product, the least that it should have shown.
+        most: the most.
+        by_itself: by how much the shop's own doing moved its count away from what it should show: an order that the
+            OMS could not serve is cancelled, and Shopify puts more back than may be sold. The next one tells it.
+    """
 
     def __init__(self, player: "Player") -> None:
         self._player = player
         self.least: dict[str, int] = {}
         self.most: dict[str, int] = {}
+        self.by_itself = Counter[str]()
         self.look()
+
+    def around(self, happens: Callable[[], None]) -> None:
+        """Something happens in the world while we publish."""
+        before = self._away()
+        happens()
+        for product, units in self._away().items():
+            self.by_itself[product] += max(0, units - before.get(product, units))
+        self.look()
+
+    def _away(self) -> dict[str, int]:
+        now = targets(self._player)
+        return {product: self._player.shop.available(product, LOCATION) - units for product, units in now.items()}
 
     def look(self) -> None:
         """Look now; a product that was taken off meanwhile may or may not be published once more."""
@@ -230,7 +251,7 @@ def published(player: "Player", ran: Ran, between: Between, *, full: bool) -> No
         return
     for product in between.most:
         shown = player.shop.available(product, LOCATION)
-        low, high = between.least[product], between.most[product]
+        low, high = between.least[product], between.most[product] + between.by_itself[product]
         if full:
             low, high = max(0, low), max(0, high)
         if shown > max(high, 0):

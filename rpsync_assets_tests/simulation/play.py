@@ -242,7 +242,7 @@ class Player:
     ) -> None:
         self.shop.trouble, self.shop.quiet = (TROUBLES[trouble - 1] if trouble else None), quiet
         between = invariants.Between(self)
-        ran = self._with_cuts(cuts, publish, between.look)
+        ran = self._with_cuts(cuts, publish, between.around)
         between.look()
         self.shop.trouble = None
         if ran is not None and ran.success:
@@ -250,12 +250,15 @@ class Player:
 
     # Faults -----------------------------------------------------------------------------------------------------------
     def _with_cuts(
-        self, cuts: tuple[int, ...], run: Callable[[], Ran], look: Callable[[], None] = lambda: None
+        self,
+        cuts: tuple[int, ...],
+        run: Callable[[], Ran],
+        around: Callable[[Callable[[], None]], None] = lambda happens: happens(),
     ) -> Ran | None:
         """Run with interruptions; None if the power failed."""
         happens: dict[int, Callable[[str], None]] = {}
         for point, what, number in zip(cuts[::3], cuts[1::3], cuts[2::3], strict=True):
-            happens[point] = self._cut(_CUTS[what], number, run, look)
+            happens[point] = self._cut(_CUTS[what], number, run, around)
         self.points.begin(happens)
         self.points.asleep = False
         try:
@@ -266,7 +269,9 @@ class Player:
         finally:
             self.points.asleep, self.points.lose = True, False
 
-    def _cut(self, what: str, number: int, run: Callable[[], Ran], look: Callable[[], None]) -> Callable[[str], None]:
+    def _cut(
+        self, what: str, number: int, run: Callable[[], Ran], around: Callable[[Callable[[], None]], None]
+    ) -> Callable[[str], None]:
         def happen(name: str) -> None:
             if what == "power_cut":
                 self.played.fired["power cuts"] += 1
@@ -285,8 +290,7 @@ class Player:
                 else:
                     self.played.fired["the world moves on during a run"] += 1
                     with self.clock.world():
-                        self.happenings.do(happening(number))
-                    look()
+                        around(lambda: self.happenings.do(happening(number)))
 
         return happen
 

@@ -185,6 +185,7 @@ def _order(order: Order) -> dict[str, Any]:
     held = [] if order.cancelled_at else list(order.left.items())
     return {
         "id": gid("Order", str(order.id)),
+        "updatedAt": order.updated_at,
         "lineItems": _page(
             [
                 {"id": ids[item], "quantity": units, "variant": {"inventoryItem": {"id": gid("InventoryItem", item)}}}

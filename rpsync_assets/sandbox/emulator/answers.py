@@ -201,6 +201,7 @@ def _order(order: Order) -> dict[str, Any]:
         "id": _gid("Order", str(order.id)),
         "name": f"#{order.id}",
         "createdAt": order.created_at,
+        "updatedAt": order.updated_at,
         "cancelledAt": order.cancelled_at,
         "lineItems": lambda _info, first, after=None: _page(list(lines.values()), first, after),
         "refunds": lambda _info, first: refunds[:first],

@@ -54,6 +54,7 @@ class Order:
     cancelled_at: str | None
     lines: dict[str, int]
     refunds: list[tuple[str, int, bool]]
+    updated_at: str
 
     @property
     def left(self) -> dict[str, int]:
@@ -252,8 +253,10 @@ class Shop:
         with self._lock:
             rows = self._connection.execute(question, values).fetchall()
         return [
-            Order(number, place, made, cancelled, json.loads(lines), [tuple(one) for one in json.loads(refunds)])
-            for number, place, made, cancelled, lines, refunds, _ in rows
+            Order(
+                number, place, made, cancelled, json.loads(lines), [tuple(one) for one in json.loads(refunds)], changed
+            )
+            for number, place, made, cancelled, lines, refunds, changed in rows
         ]
 
 
