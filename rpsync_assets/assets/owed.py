@@ -112,8 +112,14 @@ def _owed(
     owed = owed_rows(kept, pl.concat(good), accepted, brought_along) if good else pl.DataFrame(schema=OWED_SCHEMA)
     if not doubtful:
         return owed
-    waiting = owed_rows(kept, pl.concat(doubtful), accepted, brought_along).join(owed, on=KEY, how="anti")
-    return pl.concat([owed, waiting]).sort("facility_id", "upca")
+    # An older count that goes meanwhile must not hide that a newer one waits: nobody could let it go.
+    going = owed.select(*KEY, going="snapshot_at")
+    waiting = (
+        owed_rows(kept, pl.concat(doubtful), accepted, brought_along)
+        .join(going, on=KEY, how="left")
+        .filter(pl.col("going").is_null() | (pl.col("snapshot_at") > pl.col("going")))
+    )
+    return pl.concat([owed, waiting.select(OWED_SCHEMA.keys())]).sort("facility_id", "upca", "snapshot_at")
 
 
 def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:

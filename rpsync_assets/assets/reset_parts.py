@@ -16,7 +16,7 @@ from rpsync_assets.assets.delivery import Courier, Parcel, Shipment
 from rpsync_assets.assets.held import in_parts, refuse_out_of_turn, row_verdicts
 from rpsync_assets.assets.initial import require_initial
 from rpsync_assets.assets.metadata import described, recorded_snapshot
-from rpsync_assets.assets.owed import HELD, RELEASED, forget, held_of_day, note
+from rpsync_assets.assets.owed import HELD, RELEASED, forget, held_of_day, is_noted, note
 from rpsync_assets.assets.replay import DeliveryConfig, refuse_again
 from rpsync_assets.assets.reset import FILTER_CHECKS
 from rpsync_assets.assets.verdicts import require
@@ -151,13 +151,14 @@ def _note_release(
     *,
     run_id: str,
 ) -> None:
-    """Write down whom a person lets go: the day's own file, or, if nothing holds that, the day's held other files.
+    """Write down whom a person lets go: the day's own file, or, if that needs nobody any more, its held other files.
 
     Before anything is sent: also where the day comes too late, its rows may go with a later one.
     """
     if not release:
         return
-    files = [raw] if any(one.releasable for one in refused) else held_of_day(slot, tables)
+    own = any(one.releasable for one in refused) and not is_noted(RELEASED, raw, slot, tables)
+    files = [raw] if own else held_of_day(slot, tables)
     if files:
         now = datetime.now(UTC)
         note(RELEASED, files, slot, tables, released_because=release, released_at=now, run_id=run_id)

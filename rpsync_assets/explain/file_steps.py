@@ -106,7 +106,7 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
         lines, states, found = _neither(sources, subject)
         facts["lines"] = found
         lines += _perhaps(subject, of_code)
-    if of_key.is_empty() and (waiting := _waiting(sources, subject)):
+    if waiting := _waiting(sources, subject, goes=not of_key.is_empty()):
         lines += waiting
         states.append("owed_and_waiting")
     return Step(title, (*_other_than_the_days(sources), *lines), facts, tuple(states))
@@ -147,8 +147,8 @@ def _texts(sources: Sources, own: pl.DataFrame, dropped: pl.DataFrame) -> dict[i
 def _owed_line(sources: Sources, row: dict[str, Any]) -> list[str]:
     """A count of an earlier file that the OMS never took: its line there, and why it comes only now."""
     table = sources.table("owed_keys")
-    key = (pl.col("facility_id") == row["facility_id"]) & (pl.col("product_id") == row["product_id"])
-    told = pl.DataFrame() if table is None else table.filter(key)
+    of_row = [pl.col(name) == row[name] for name in ("facility_id", "product_id", "snapshot_at")]
+    told = pl.DataFrame() if table is None else table.filter(of_row)
     if told.is_empty():
         return [f"Owed: the count is of an earlier file, {row['file_name']}."]
     return ["The day's own file does not name it.", *_owed(sources, told.row(0, named=True))]
@@ -164,9 +164,11 @@ def _owed(sources: Sources, row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _waiting(sources: Sources, subject: Subject) -> list[str]:
-    """A count of an earlier file that is owed and does not go with this day."""
+def _waiting(sources: Sources, subject: Subject, *, goes: bool) -> list[str]:
+    """A count of an earlier file that is owed and does not go with this day; where another count goes, a held one."""
     owed = subject.kept_in(sources, "owed_keys")
+    if owed is not None and goes:
+        owed = owed.filter(pl.col("why") == "day_held")
     lines: list[str] = []
     for row in [] if owed is None else owed.to_dicts():
         lines += _owed(sources, row)

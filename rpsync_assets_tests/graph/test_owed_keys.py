@@ -138,6 +138,35 @@ def test_a_product_that_was_published_late_gets_the_counts_it_missed(example: Ti
     assert owed(example, SECOND) == [("NY", UPCA["Z"], 9, "reset_US_20260309T070000.csv", "late_listing")]
 
 
+def test_an_older_count_that_goes_does_not_hide_that_a_newer_one_is_held(example: TinyWorld):
+    """Two files of which nothing was left held a day; then one of their products was published.
+
+    Each release lets one file of the day go: its own, then the one before it.
+    """
+    day(example, FIRST, [("101", UPCA["Z"], 3), ("101", UPCA["A"], 10)])
+    example.file([("101", UPCA["Z"], 7)], "20260310T060000")
+    assert "filtered_reset_parts" in example.run(day=SECOND).failures
+    assert "filtered_reset_parts" in day(example, SECOND, [("101", "4006381333948", 1)]).failures
+    example.oms.add(
+        tables.shopify_shop_product,
+        SHOP_ID="SHOP",
+        SHOPIFY_PRODUCT_ID="8Z",
+        PRODUCT_ID="Z",
+        SHOPIFY_INVENTORY_ITEM_ID="9Z",
+    )
+    agrees(day(example, THIRD, [("102", UPCA["C"], 5)]))
+    assert owed(example, THIRD) == [
+        ("NY", UPCA["Z"], 3, "reset_US_20260309T070000.csv", "late_listing"),
+        ("NY", UPCA["Z"], 7, "reset_US_20260310T060000.csv", "day_held"),
+    ]
+    assert example.oms.on_hand()["Z"] == (3,)
+    for _ in range(2):
+        example.run(day=SECOND, release="nothing of it was sold online then")
+    agrees(example.run(day=THIRD))
+    assert ("NY", UPCA["Z"], 7) in [row[:3] for row in owed(example, THIRD)]
+    assert example.oms.on_hand()["Z"] == (7,)
+
+
 def test_a_row_that_the_oms_failed_is_sent_again_once_its_data_are_mended(example: TinyWorld):
     """B's UPCA was taken from the OMS between the list and the import: the row fails; tomorrow it is back."""
     example.store["max_failed_share"] = 1.0

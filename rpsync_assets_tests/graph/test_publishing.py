@@ -5,12 +5,12 @@ The OMS may sell 20 of A (9A at Shopify), 20 of B and none of C, at the online l
 
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
 
-from rpsync_assets.assets import sending
+from rpsync_assets.assets import publisher, sending
 from rpsync_assets.core import publication_guards
 from rpsync_assets.resources.shopify import ShopSession
 from rpsync_assets_tests.graph.online import NOW, Online, fine
@@ -143,6 +143,28 @@ def test_somebody_buys_between_reading_and_setting(online: Online) -> None:
     fine(online.full())
     assert online.shown() == (17, 20, 0)
     # Nothing was set on a count that was not true any more, not even for a moment.
+    assert [one.delta for one in online.published() if one.item == "9A"] == [10]
+
+
+def test_a_clock_that_runs_ahead_hides_no_order(online: Online, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours is half an hour fast; the order that makes a count stale is the newest one, and must be read again."""
+
+    class Fast(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(minutes=32)
+
+    monkeypatch.setattr(publisher, "datetime", Fast)
+    online.shop.stock([("9A", "700", 10)])
+    buys = iter([{"9A": 2}])
+
+    def buy() -> None:
+        if lines := next(buys, None):
+            online.shop.place_order(lines, "700")
+
+    online.endpoint.behaviour.before_mutation = buy
+    fine(online.full())
+    assert online.shown() == (18, 20, 0)
     assert [one.delta for one in online.published() if one.item == "9A"] == [10]
 
 

@@ -144,6 +144,7 @@ FAULTS = (
         "assets/held.py",
         "    if newest is not None and newest.snapshot_at > snapshot_at:\n",
         "    if newest is not None and newest.snapshot_at > snapshot_at and newest.rows < 0:\n",
+        test="rpsync_assets_tests/graph/test_arrival.py",
     ),
     Fault(
         "of two lines for one key the first is believed",
@@ -174,8 +175,9 @@ FAULTS = (
     Fault(
         "a delivery is sent again because nobody looked whether it had gone out",
         _SEND,
-        "        if there is None:\n            content",
-        "        if True:\n            content",
+        "if self.oms.knows_of(reader, delivery) else None\n        return place\n",
+        "if self.oms.knows_of(reader, delivery) else None\n        return None\n",
+        test="rpsync_assets_tests/graph/test_crashes.py",
     ),
     Fault(
         "a delivery whose answer was lost is forgotten when a newer file comes",
@@ -252,6 +254,7 @@ FAULTS = (
         _DESIRED,
         "            pending=pl.concat([held, deltas.select(KEY)]).unique(),\n",
         "            pending=pl.concat([held, deltas.select(KEY)]).unique().clear(),\n",
+        test="rpsync_assets_tests/graph/test_publishing.py",
     ),
     Fault(
         "a reset that newer counts have replaced is still waited for",
@@ -327,12 +330,14 @@ FAULTS = (
         "resources/shopify.py",
         '{"input": given, "key": operation.id}',
         '{"input": given, "key": operation.id + str(self.api.calls)}',
+        test="rpsync_assets_tests/graph/test_publishing.py",
     ),
     Fault(
         "what a run that died has sent is forgotten",
         _SENDING,
         "        unsettled = self.publications.unsettled(self.store)\n",
         "        unsettled = self.publications.unsettled(self.store)[:0]\n",
+        test="rpsync_assets_tests/graph/test_publishing.py",
     ),
     Fault(
         "returned pieces are taken for sold still",

@@ -173,12 +173,13 @@ def day_done(player: "Player", day: date, ran: Ran) -> None:
     if not lines == fates["lines"] == told:
         raise Violation(f"{raw['file_name']} has {lines} rows, {told} are accounted for")
     player.played.checked["days with rows accounted for"] += 1
-    if day == player.today and not player.story.full:
-        _nothing_left_behind(player, raw["snapshot_at"])
 
 
-def _nothing_left_behind(player: "Player", newest: datetime) -> None:
-    """Of a chain of deltas no usable count of a product that is sold online is missing at the OMS."""
+def nothing_left_behind(player: "Player", ran: Ran) -> None:
+    """Of a chain of deltas no usable count of a product that is sold online is missing at the OMS after today."""
+    if not ran.success or "filtered_reset" not in ran.done or player.story.full:
+        return
+    newest = player.product.tables.read("raw_reset_file", Slot(player.today, STORE))["snapshot_at"].item()
     landed = [partition[:10] for table, partition in player.product.tables.kept if table == "landed_files"]
     begun = date.fromisoformat(min(landed))
     have = counts(player)

@@ -20,8 +20,10 @@ import polars as pl
 from sqlalchemy import QueuePool
 
 from rpsync_assets.assets import owed
+from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.core.reset import FilteredReset
 from rpsync_assets.oms import imports
+from rpsync_assets.partitions import Slot
 from rpsync_assets.resources import databases
 from rpsync_assets.sandbox.emulator.shop import Shop
 from rpsync_assets.settings import StoreSettings
@@ -32,7 +34,7 @@ from rpsync_assets_tests.simulation.doors import Points, PowerCutError
 from rpsync_assets_tests.simulation.events import CUTS, Story, happening
 from rpsync_assets_tests.simulation.happenings import Happenings
 from rpsync_assets_tests.simulation.hotwax import HotWax
-from rpsync_assets_tests.simulation.product import Product, Ran
+from rpsync_assets_tests.simulation.product import STORE, Product, Ran
 from rpsync_assets_tests.simulation.retail_pro import FAULTS, RetailPro
 from rpsync_assets_tests.simulation.shop import TROUBLES, ShopDoor
 from rpsync_assets_tests.simulation.world import KEYS, PRODUCTS, ZONES, Key, World
@@ -299,8 +301,13 @@ class Player:
         """The operator brings what is open to its end, and everything is looked at."""
         self.clock.skew = timedelta(0)
         self.open_days.add(self.today)
-        for day in sorted(self.open_days):
-            self._settle(day)
+        # Today's is the last of them. It names the days whose rows wait; what is let go there goes with today. A
+        # release is of one file: the day's own, then the ones before it.
+        ran = [self._settle(day) for day in sorted(self.open_days)]
+        for _ in range(2):
+            if waiting := self._held_days():
+                ran = [self._settle(day) for day in sorted({*waiting, self.today})]
+        invariants.nothing_left_behind(self, ran[-1])
         self.open_days.clear()
         self.happenings.settled = True
         invariants.settled(self)
@@ -310,7 +317,15 @@ class Player:
         self.on_delta(0, 0)
         self.played.days += 1
 
-    def _settle(self, day: date) -> None:
+    def _held_days(self) -> set[date]:
+        """Days whose rows wait, because the numbers of their file hold them."""
+        try:
+            owed = self.product.tables.read("owed_keys", Slot(self.today, STORE))
+        except NotYetError:
+            return set()
+        return set(owed.filter(pl.col("why") == "day_held")["serves"])
+
+    def _settle(self, day: date) -> Ran:
         ran: Ran | None = None
         morning = only = self.product.morning
         # A variance that is owed once more for a day that is over goes out on a person's word.
@@ -331,3 +346,4 @@ class Player:
         if not ran.success and not invariants.nothing_was_begun(self, day):
             raise invariants.Violation(f"{day} does not settle: {ran.stopped_at}: {ran.why}")
         invariants.day_done(self, day, ran)
+        return ran
