@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, Engine
 
 from rpsync_assets.oms.tables import metadata
 from rpsync_assets.sandbox.sftp_server import SftpEndpoint, serving
 from rpsync_assets_tests import services
+
+# A busy machine is no failing property.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:

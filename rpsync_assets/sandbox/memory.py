@@ -1,4 +1,7 @@
-"""What a process took of the machine's memory. Imports nothing that would be measured along."""
+"""What a process took of the machine's memory.
+
+Belongs here: measuring it, with nothing imported that would be measured along. Does not: limits on it.
+"""
 
 import resource
 import sys

@@ -21,7 +21,7 @@ from rpsync_assets_tests.corpus.cases import CASES
 from rpsync_assets_tests.corpus.quantities import READ
 from rpsync_assets_tests.corpus.upcs import NOT, SAME
 
-GENTLE = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+GENTLE = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(GENTLE, max_examples=150)
 
 CODE = st.sampled_from(["101", "102", "103", " 101 ", "", "MÉX1"])

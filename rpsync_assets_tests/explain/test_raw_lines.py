@@ -30,7 +30,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_windows")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(
     lines=st.lists(st.tuples(st.integers(0, 9_000), st.sampled_from(UPCS), st.booleans()), min_size=1, max_size=12),
     last_ends=st.booleans(),

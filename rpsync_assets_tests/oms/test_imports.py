@@ -437,7 +437,7 @@ class Model:
 
 
 @given(st.lists(STEP, min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_after_any_sequence_of_imports_and_sales_the_counts_are_those_of_the_plain_rules(
     steps: list[tuple[str, int, dict[Key, int]]],
 ) -> None:
