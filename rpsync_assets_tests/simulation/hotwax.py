@@ -23,6 +23,8 @@ class HotWax(stand_in.StandIn):
 
     Attributes:
         counts: of each key: the snapshot and the quantity of the reset row that was applied last.
+        unsure: keys whose count an import put in place that died, and no other since: nobody was told of it. A newer
+            file may not name them, because their product is no longer sold online; if it is again, they are owed.
         short: of each key: units that a variance of that count could not take because there were none.
     """
 
@@ -30,6 +32,7 @@ class HotWax(stand_in.StandIn):
         sftp = product.sftp
         super().__init__(product.engine, sftp.root / sftp.reset_inventory, sftp.root / sftp.inventory_variance)
         self.counts: dict[Key, tuple[datetime, int]] = {}
+        self.unsure: set[Key] = set()
         self.short: Counter[Key] = Counter()
         self.resets: list[str] = []
         self._world, self._crashed = world, set[str]()
@@ -80,7 +83,9 @@ class HotWax(stand_in.StandIn):
             self.resets.append(waiting.name)
         sent = (waiting.folder / "archive" / waiting.name).stat().st_mtime
         self._file = waiting.name, stand_in.naive(datetime.fromtimestamp(sent, UTC))
+        self._put: set[Key] = set()
         super()._import(waiting, start, crash_after)
+        self.unsure = self.unsure - self._put if crash_after is None else self.unsure | self._put
 
     def _reset(self, connection: Connection, row: dict[str, str], moment: datetime) -> None:
         super()._reset(connection, row, moment)
@@ -89,6 +94,7 @@ class HotWax(stand_in.StandIn):
         self.counts[key] = snapshot, int(row["availableqty"])
         self._world.corrected[key] = self.short[key] = 0
         self._reset_by[key] = self._file[0], moment
+        self._put.add(key)
 
     def _vary(self, connection: Connection, row: dict[str, str], moment: datetime) -> None:
         item = stand_in._item(connection, row, moment)

@@ -66,6 +66,8 @@ def on_hand(player: "Player") -> dict[Key, int]:
 def settled(player: "Player") -> None:
     """After the day: nothing is under way any more."""
     found, really, promised = counts(player), player.books.on_hand(), player.books.promised()
+    if player.hotwax is not None:
+        found = {key: count for key, count in found.items() if key not in player.hotwax.unsure}
     for key, (snapshot, units, short) in found.items():
         view = player.world.views.get(snapshot)
         if view is None or view[key] != units:
