@@ -13,7 +13,7 @@ from rpsync_assets.assets.delivery import Courier
 from rpsync_assets.assets.metadata import counted, described, recorded_snapshot
 from rpsync_assets.assets.receipts import finished, log_ids, receipts
 from rpsync_assets.assets.verdicts import ReleaseConfig, check_result, require
-from rpsync_assets.core import guards
+from rpsync_assets.core import guards, sale_guards
 from rpsync_assets.core.active import EXCLUDED_REASONS, compile_active
 from rpsync_assets.core.atp import online_atp as compute_online_atp
 from rpsync_assets.core.keys import KEY
@@ -238,10 +238,10 @@ def pos_sales(
     with oms.read() as reader:
         sales = reader.pos_sales(slot.store, start.astimezone(UTC), end.astimezone(UTC))
         orders = reader.pos_orders(slot.store, start.astimezone(UTC), end.astimezone(UTC))
-    alike = check_result(guards.no_look_alike_sales(sales))._replace(severity=dg.AssetCheckSeverity.WARN)
+    alike = check_result(sale_guards.no_look_alike_sales(sales))._replace(severity=dg.AssetCheckSeverity.WARN)
     return dg.MaterializeResult(
         value=sales,
-        check_results=[check_result(guards.pos_sales_are_no_orders(orders)), alike],
+        check_results=[check_result(sale_guards.pos_sales_are_no_orders(orders)), alike],
         metadata={
             **described(sales, first=("event_at", "facility_id", "product_id", "quantity", "remark")),
             "units sold": int(-sales.filter(pl.col("quantity") < 0)["quantity"].sum()),

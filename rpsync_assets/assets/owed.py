@@ -17,7 +17,7 @@ from rpsync_assets.core.arrival import before, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.guards import CLOCKS_APART
 from rpsync_assets.core.keys import KEY
-from rpsync_assets.core.owed import EARLIER_SCHEMA, OWED_SCHEMA, owed_rows
+from rpsync_assets.core.owed import EARLIER_SCHEMA, OWED_SCHEMA, owed_rows, waiting_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.reset_guards import raw_is_new
 from rpsync_assets.core.stream import filter_blocks
@@ -108,18 +108,12 @@ def _owed(
         return pl.DataFrame(schema=OWED_SCHEMA)
     accepted = lists.state.newest_accepted(lists.slot.store)
     good = [frame for frame, held in read if not held]
-    doubtful = [frame.with_columns(why=pl.lit("day_held")) for frame, held in read if held]
+    doubtful = [frame for frame, held in read if held]
     owed = owed_rows(kept, pl.concat(good), accepted, brought_along) if good else pl.DataFrame(schema=OWED_SCHEMA)
     if not doubtful:
         return owed
-    # An older count that goes meanwhile must not hide that a newer one waits: nobody could let it go.
-    going = owed.select(*KEY, going="snapshot_at")
-    waiting = (
-        owed_rows(kept, pl.concat(doubtful), accepted, brought_along)
-        .join(going, on=KEY, how="left")
-        .filter(pl.col("going").is_null() | (pl.col("snapshot_at") > pl.col("going")))
-    )
-    return pl.concat([owed, waiting.select(OWED_SCHEMA.keys())]).sort("facility_id", "upca", "snapshot_at")
+    waiting = waiting_rows(owed_rows(kept, pl.concat(doubtful), accepted, brought_along), owed)
+    return pl.concat([owed, waiting]).sort("facility_id", "upca", "snapshot_at")
 
 
 def _read_again(older: dict[str, Any], outcome: FilteredReset, lists: Lists) -> tuple[pl.DataFrame, bool]:

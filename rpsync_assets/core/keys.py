@@ -8,4 +8,4 @@ KEY = ["facility_id", "product_id"]
 """One product at one facility."""
 
 RESET_ROW = [*KEY, "snapshot_at"]
-"""A key as of a count: what the OMS accepts, and what owes a variance."""
+"""A key as of a count: what the OMS accepts, and what owes a variance. Two files of a day have two moments."""

@@ -69,6 +69,24 @@ def owed_rows(
     )
 
 
+def waiting_rows(held: pl.DataFrame, owed: pl.DataFrame) -> pl.DataFrame:
+    """Of counts that are held, those that wait: an older count that goes meanwhile does not hide a newer one.
+
+    Args:
+        held: ``OWED_SCHEMA``: what ``owed_rows`` finds in files whose numbers hold them.
+        owed: ``OWED_SCHEMA``: what goes with the day.
+
+    Returns:
+        ``OWED_SCHEMA``, with ``day_held`` for why.
+    """
+    return (
+        held.join(owed.select(*KEY, going="snapshot_at"), on=KEY, how="left")
+        .filter(pl.col("going").is_null() | (pl.col("snapshot_at") > pl.col("going")))
+        .with_columns(why=pl.lit("day_held"))
+        .select(OWED_SCHEMA.keys())
+    )
+
+
 def with_owed(kept: pl.DataFrame, owed: pl.DataFrame, *, file_name: str) -> pl.DataFrame:
     """The day's rows and the owed ones: ``FILTERED_SCHEMA``, sorted by facility and UPCA.
 

@@ -59,8 +59,6 @@ UNREPORTED_SCHEMA = {
 }
 """One row per issuance (or completed item) that Retail Pro had not been told of at the snapshot."""
 
-"""What a variance belongs to: a key's count as of one moment. Two files of a day have two moments."""
-
 VARIANCE_SCHEMA = {
     "facility_id": pl.String,
     "product_id": pl.String,

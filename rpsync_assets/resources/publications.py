@@ -318,8 +318,8 @@ class Publications:
                 connection.execute(insert(_taken), rows)
             if changed_at is not None:
                 newest = {"product_store": store, "changed_at": _naive(changed_at)}
-                known = self._dialect().insert(_orders_changed).values(newest)
-                connection.execute(known.on_conflict_do_update(index_elements=["product_store"], set_=newest))
+                change = self._dialect().insert(_orders_changed).values(newest)
+                connection.execute(change.on_conflict_do_update(index_elements=["product_store"], set_=newest))
 
     def taken(self, store: str) -> pl.DataFrame:
         """``TAKEN_SCHEMA`` of all orders that were ever read."""

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpsync_assets.core.owed import EARLIER_SCHEMA, FILTERED_SCHEMA, OWED_SCHEMA, owed_rows, with_owed
+from rpsync_assets.core.owed import EARLIER_SCHEMA, FILTERED_SCHEMA, OWED_SCHEMA, owed_rows, waiting_rows, with_owed
 from rpsync_assets.core.reset import KEPT_SCHEMA
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -88,3 +88,14 @@ def test_rows_of_a_held_day_are_told_and_stay_behind():
     filtered = with_owed(kept, owed.select(OWED_SCHEMA.keys()), file_name="today.csv")
     assert filtered.schema == FILTERED_SCHEMA
     assert filtered.select("upca", "file_name", "owed").rows() == [("A", "5.csv", True), ("C", "today.csv", False)]
+
+
+def test_of_what_is_held_only_counts_newer_than_those_that_go_wait():
+    def rows(*found: dict[str, object]) -> pl.DataFrame:
+        return pl.DataFrame(found, schema=OWED_SCHEMA)
+
+    held = rows(earlier_row("A", 7, 5), earlier_row("B", 7, 5), earlier_row("C", 7, 5))
+    going = rows(earlier_row("A", 3, 4), earlier_row("B", 3, 5))
+    waiting = waiting_rows(held, going)
+    assert waiting.select("product_id", "quantity", "why").rows() == [("A", 7, "day_held"), ("C", 7, "day_held")]
+    assert waiting.schema == pl.Schema(OWED_SCHEMA)

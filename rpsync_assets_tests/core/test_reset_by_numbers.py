@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from rpsync_assets.core import guards, publication_guards
+from rpsync_assets.core import guards, publication_guards, sale_guards
 from rpsync_assets.core.names import error_name
 from rpsync_assets.core.quantities import decimal_mark
 from rpsync_assets.core.reset import Accounting
@@ -106,15 +106,15 @@ def test_a_count_of_the_future_is_told_in_minutes() -> None:
 
 def test_sales_over_the_counter_that_came_as_orders_are_named() -> None:
     orders = pl.DataFrame({"order_id": ["1", "2"], "order_name": [None, "#2"], "units": [1, 2]})
-    verdict = guards.pos_sales_are_no_orders(orders)
+    verdict = sale_guards.pos_sales_are_no_orders(orders)
     assert (verdict.passed, verdict.observed) == (False, 2)
     assert verdict.found.endswith("took 3 units without a shipment: 1, #2")
-    assert guards.pos_sales_are_no_orders(orders.clear()).passed
+    assert sale_guards.pos_sales_are_no_orders(orders.clear()).passed
 
 
 def test_sales_that_look_alike_are_counted() -> None:
     sales = pl.DataFrame({"remark": [None, "x; looks like 7"]})
-    assert guards.no_look_alike_sales(sales).observed == 1
+    assert sale_guards.no_look_alike_sales(sales).observed == 1
 
 
 def test_what_shopify_does_not_take_is_a_share() -> None:

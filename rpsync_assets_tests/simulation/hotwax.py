@@ -33,6 +33,7 @@ class HotWax(stand_in.StandIn):
         super().__init__(product.engine, sftp.root / sftp.reset_inventory, sftp.root / sftp.inventory_variance)
         self.counts: dict[Key, tuple[datetime, int]] = {}
         self.unsure: set[Key] = set()
+        self._put: set[Key] = set()
         self.short: Counter[Key] = Counter()
         self.resets: list[str] = []
         self._world, self._crashed = world, set[str]()
@@ -83,7 +84,7 @@ class HotWax(stand_in.StandIn):
             self.resets.append(waiting.name)
         sent = (waiting.folder / "archive" / waiting.name).stat().st_mtime
         self._file = waiting.name, stand_in.naive(datetime.fromtimestamp(sent, UTC))
-        self._put: set[Key] = set()
+        self._put.clear()
         super()._import(waiting, start, crash_after)
         self.unsure = self.unsure - self._put if crash_after is None else self.unsure | self._put
 
