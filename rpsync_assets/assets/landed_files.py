@@ -11,13 +11,13 @@ import polars as pl
 
 from rpsync_assets.core.arrival import CHAIN_DAYS, counted_at
 from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.tables import Tables
 
 LANDED = "landed_files"
 """A table beside ``raw_reset_file``: every file that was landed for a business date, by landing."""
 
-_MOMENT = pl.Datetime("us", "UTC")
 SCHEMA = {
     "file_name": pl.String,
     "remote_path": pl.String,
@@ -25,14 +25,14 @@ SCHEMA = {
     "bytes": pl.Int64,
     "rows": pl.Int64,
     "sha256": pl.String,
-    "snapshot_at": _MOMENT,
-    "modified_at": _MOMENT,
+    "snapshot_at": MOMENT,
+    "modified_at": MOMENT,
     "file_kind": pl.String,
     "compression": pl.String,
     "encoding": pl.String,
     "same_content_as": pl.String,
     "same_content_day": pl.Date,
-    "landed_at": _MOMENT,
+    "landed_at": MOMENT,
 }
 
 

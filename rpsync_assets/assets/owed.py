@@ -16,7 +16,7 @@ from rpsync_assets.assets.reset_numbers import number_verdicts
 from rpsync_assets.core.arrival import before, understood
 from rpsync_assets.core.errors import BadFileError, NotYetError
 from rpsync_assets.core.guards import CLOCKS_APART
-from rpsync_assets.core.keys import KEY
+from rpsync_assets.core.keys import KEY, MOMENT
 from rpsync_assets.core.owed import EARLIER_SCHEMA, OWED_SCHEMA, owed_rows, waiting_rows
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.reset_guards import raw_is_new
@@ -207,9 +207,7 @@ def _earlier_rows(
     try:
         stood = tables.read("filtered_reset", of).select(*KEY, stood="snapshot_at")
     except NotYetError:
-        stood = pl.DataFrame(
-            schema={"facility_id": pl.String, "product_id": pl.String, "stood": pl.Datetime("us", "UTC")}
-        )
+        stood = pl.DataFrame(schema={"facility_id": pl.String, "product_id": pl.String, "stood": MOMENT})
     why = (
         pl.when(not delivered)
         .then(pl.lit("day_not_delivered"))
@@ -223,7 +221,7 @@ def _earlier_rows(
             file_name=pl.lit(older["file_name"]),
             serves=pl.lit(of.day),
             why=why,
-            modified_at=pl.lit(older["modified_at"], dtype=pl.Datetime("us", "UTC")),
+            modified_at=pl.lit(older["modified_at"], dtype=MOMENT),
         )
         .select(pl.col(name).cast(kind) for name, kind in EARLIER_SCHEMA.items())
     )

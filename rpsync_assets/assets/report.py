@@ -11,6 +11,7 @@ import polars as pl
 
 from rpsync_assets import links
 from rpsync_assets.assets.blueprint import asset
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.explain.sources import opened
 from rpsync_assets.partitions import Slot, build_partitions
 from rpsync_assets.report.gather import gather
@@ -38,7 +39,7 @@ SCHEMA = {
     "checks_passed": pl.Int64,
     "checks_not_passed": pl.Int64,
     "verdict": pl.String,
-    "made_at": pl.Datetime("us", "UTC"),
+    "made_at": MOMENT,
 }
 
 

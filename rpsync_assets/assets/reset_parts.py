@@ -22,6 +22,7 @@ from rpsync_assets.assets.reset import FILTER_CHECKS
 from rpsync_assets.assets.verdicts import require
 from rpsync_assets.core import guards
 from rpsync_assets.core.errors import NotYetError
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.core.names import content_digest, read_delivered_name, reset_part_name
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.oms import Oms
@@ -41,8 +42,8 @@ PARTS_SCHEMA = {
     "rows": pl.Int64,
     "bytes": pl.Int64,
     "digest": pl.String,
-    "snapshot_at": pl.Datetime("us", "UTC"),
-    "delivered_at": pl.Datetime("us", "UTC"),
+    "snapshot_at": MOMENT,
+    "delivered_at": MOMENT,
 }
 
 

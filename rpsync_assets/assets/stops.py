@@ -11,6 +11,7 @@ import polars as pl
 
 from rpsync_assets.core.errors import RpsyncError, TransientError
 from rpsync_assets.core.guards import Verdict
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.resources.tables import Tables
 
 STOPS = "stops"
@@ -22,7 +23,7 @@ SCHEMA = {
     "found": pl.String,
     "mend": pl.String,
     "rerun_helps": pl.Boolean,
-    "stopped_at": pl.Datetime("us", "UTC"),
+    "stopped_at": MOMENT,
     "run_id": pl.String,
 }
 

@@ -10,7 +10,7 @@ T0.
 
 import polars as pl
 
-from rpsync_assets.core.keys import KEY
+from rpsync_assets.core.keys import KEY, MOMENT
 from rpsync_assets.core.reset import KEPT_SCHEMA
 
 WHY = {
@@ -28,7 +28,7 @@ FILTERED_SCHEMA = {**KEPT_SCHEMA, "file_name": pl.String, "owed": pl.Boolean}
 OWED_SCHEMA = {**KEPT_SCHEMA, "file_name": pl.String, "serves": pl.Date, "why": pl.String}
 """Owed rows; ``serves`` is the business date of the file."""
 
-EARLIER_SCHEMA = {**OWED_SCHEMA, "modified_at": pl.Datetime("us", "UTC")}
+EARLIER_SCHEMA = {**OWED_SCHEMA, "modified_at": MOMENT}
 """Rows of older files, filtered by today's lists; ``why`` is the reason that would hold if the row is owed."""
 
 

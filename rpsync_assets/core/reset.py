@@ -15,7 +15,7 @@ from typing import Literal
 import polars as pl
 
 from rpsync_assets.core import cells, gtin
-from rpsync_assets.core.keys import KEY
+from rpsync_assets.core.keys import KEY, MOMENT
 from rpsync_assets.core.quantities import UNTOLD, Mark, decimal_mark, is_fraction, whole_number
 
 REASONS = {
@@ -38,7 +38,7 @@ KEPT_SCHEMA = {
     "upca": pl.String,
     "product_id": pl.String,
     "quantity": pl.Int64,
-    "snapshot_at": pl.Datetime("us", "UTC"),
+    "snapshot_at": MOMENT,
     "line_number": pl.UInt32,
     "store_code": pl.String,
     "upc_text": pl.String,
@@ -166,7 +166,7 @@ def judge(
         "upca",
         "product_id",
         pl.col("whole").alias("quantity"),
-        pl.lit(snapshot_at, dtype=pl.Datetime("us", "UTC")).alias("snapshot_at"),
+        pl.lit(snapshot_at, dtype=MOMENT).alias("snapshot_at"),
         "line_number",
         "store_code",
         pl.col("upc").alias("upc_text"),

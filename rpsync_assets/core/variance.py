@@ -15,7 +15,7 @@ from typing import Literal
 
 import polars as pl
 
-from rpsync_assets.core.keys import KEY, RESET_ROW
+from rpsync_assets.core.keys import KEY, MOMENT, RESET_ROW
 
 REASON = "VAR_INTEGR"
 COMMENT = "Inventory Variance sent as part of Reset Inventory deduction for partially completed orders"
@@ -52,10 +52,10 @@ UNREPORTED_SCHEMA = {
     "order_name": pl.String,
     "order_item_seq_id": pl.String,
     "order_status": pl.String,
-    "issued_at": pl.Datetime("us", "UTC"),
+    "issued_at": MOMENT,
     "evidence": pl.String,
     "current_upcas": pl.Int64,
-    "snapshot_at": pl.Datetime("us", "UTC"),
+    "snapshot_at": MOMENT,
 }
 """One row per issuance (or completed item) that Retail Pro had not been told of at the snapshot."""
 
@@ -67,7 +67,7 @@ VARIANCE_SCHEMA = {
     "orders_part": pl.Int64,
     "window_part": pl.Int64,
     "orders": pl.UInt32,
-    "snapshot_at": pl.Datetime("us", "UTC"),
+    "snapshot_at": MOMENT,
     "generation": pl.Int64,
 }
 """``available_delta`` = ``orders_part`` (minus what Retail Pro was not told of) + ``window_part`` (what an import that
@@ -76,7 +76,7 @@ compares when it runs has overwritten since the count; always 0 with the embedde
 WINDOW_SCHEMA = {
     "facility_id": pl.String,
     "product_id": pl.String,
-    "snapshot_at": pl.Datetime("us", "UTC"),
+    "snapshot_at": MOMENT,
     "window_part": pl.Int64,
 }
 

@@ -17,7 +17,7 @@ import polars as pl
 from sqlalchemy import Engine
 
 from rpsync_assets.core.errors import HeldError, NotYetError, PermanentError
-from rpsync_assets.core.keys import KEY
+from rpsync_assets.core.keys import KEY, MOMENT
 from rpsync_assets.core.ledger import RESET, VARIANCE
 from rpsync_assets.core.names import error_name
 from rpsync_assets.core.parts import snapshot_in
@@ -27,7 +27,6 @@ from rpsync_assets.core.variance import WINDOW_SCHEMA, Told, overwritten, overwr
 from rpsync_assets.resources.databases import open_replica
 from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import (
-    MOMENT,
     RESET_ROW_SCHEMA,
     STATUS_FINISHED,
     VARIANCE_ROW_SCHEMA,

@@ -13,10 +13,9 @@ import polars as pl
 from sqlalchemy import Connection, DateTime, bindparam, text
 
 from rpsync_assets.core.errors import SetupError
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.core.variance import UNREPORTED_SCHEMA, Told
 from rpsync_assets.resources import oms_sql
-
-MOMENT = pl.Datetime("us", "UTC")
 
 RESET_ROW_SCHEMA = {
     "line_number": pl.Int64,

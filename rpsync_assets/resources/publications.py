@@ -36,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.core.publication import BASELINE_SCHEMA, TAKEN_SCHEMA
 from rpsync_assets.resources.databases import make_tables, open_engine
 
@@ -44,7 +45,7 @@ CHANGES_SCHEMA = {
     **dict.fromkeys(("shopify_inventory_item_id", "shopify_location_id"), pl.String),
     **dict.fromkeys(("number", "change_from", "baseline"), pl.Int64),
     **dict.fromkeys(("verb", "run_id", "outcome"), pl.String),
-    "written_at": pl.Datetime("us", "UTC"),
+    "written_at": MOMENT,
 }
 TAKEN_KEY = [name for name in TAKEN_SCHEMA if name != "units"]
 

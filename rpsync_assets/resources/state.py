@@ -34,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rpsync_assets.core.keys import MOMENT
 from rpsync_assets.resources.databases import make_tables, open_engine
 
 Kind = Literal["reset", "variance"]
@@ -84,17 +85,16 @@ _accepted = Table(
 
 
 _TABLES = (_deliveries, _accepted)
-_MOMENT = pl.Datetime("us", "UTC")
 
 ACCEPTED_SCHEMA = {
     "facility_id": pl.String,
     "product_id": pl.String,
     "upca": pl.String,
     "quantity": pl.Int64,
-    "snapshot_at": _MOMENT,
+    "snapshot_at": MOMENT,
     "generation": pl.Int64,
     "log_id": pl.String,
-    "imported_at": _MOMENT,
+    "imported_at": MOMENT,
 }
 
 
@@ -368,7 +368,7 @@ class State:
         query = select(*(_accepted.c[name] for name in ACCEPTED_SCHEMA)).where(*conditions)
         with self.engine.connect() as connection:
             rows = [tuple(row) for row in connection.execute(query).all()]
-        moments = [name for name, kind in ACCEPTED_SCHEMA.items() if kind == _MOMENT]
+        moments = [name for name, kind in ACCEPTED_SCHEMA.items() if kind == MOMENT]
         schema = {**ACCEPTED_SCHEMA, **dict.fromkeys(moments, pl.Datetime("us"))}
         return pl.DataFrame(rows, orient="row", schema=schema).with_columns(pl.col(moments).dt.replace_time_zone("UTC"))
 

@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 import pytest
 
-from rpsync_assets.oms import tables
 from rpsync_assets.resources.oms import EmbeddedOms
 from rpsync_assets_tests.graph.test_guards_bite_alone import UNTIL_DELIVERY
 from rpsync_assets_tests.graph.tiny_oms import NEW_YORK, UPCA
@@ -127,13 +126,7 @@ def test_a_facility_that_was_mapped_late_gets_the_counts_it_missed(example: Tiny
 
 def test_a_product_that_was_published_late_gets_the_counts_it_missed(example: TinyWorld):
     day(example, FIRST, [("101", UPCA["Z"], 9), ("101", UPCA["A"], 10)])
-    example.oms.add(
-        tables.shopify_shop_product,
-        SHOP_ID="SHOP",
-        SHOPIFY_PRODUCT_ID="8Z",
-        PRODUCT_ID="Z",
-        SHOPIFY_INVENTORY_ITEM_ID="9Z",
-    )
+    example.oms.publish("Z")
     agrees(day(example, SECOND, [("102", UPCA["C"], 5)]))
     assert owed(example, SECOND) == [("NY", UPCA["Z"], 9, "reset_US_20260309T070000.csv", "late_listing")]
 
@@ -147,13 +140,7 @@ def test_an_older_count_that_goes_does_not_hide_that_a_newer_one_is_held(example
     example.file([("101", UPCA["Z"], 7)], "20260310T060000")
     assert "filtered_reset_parts" in example.run(day=SECOND).failures
     assert "filtered_reset_parts" in day(example, SECOND, [("101", "4006381333948", 1)]).failures
-    example.oms.add(
-        tables.shopify_shop_product,
-        SHOP_ID="SHOP",
-        SHOPIFY_PRODUCT_ID="8Z",
-        PRODUCT_ID="Z",
-        SHOPIFY_INVENTORY_ITEM_ID="9Z",
-    )
+    example.oms.publish("Z")
     agrees(day(example, THIRD, [("102", UPCA["C"], 5)]))
     assert owed(example, THIRD) == [
         ("NY", UPCA["Z"], 3, "reset_US_20260309T070000.csv", "late_listing"),
@@ -246,13 +233,7 @@ def test_a_product_listed_after_one_oclock_is_not_dropped_on_its_first_day(examp
     rows = [("101", UPCA["Z"], 9), ("101", UPCA["A"], 10)]
     example.file(rows, f"{today:%Y%m%d}T000000")
     assert example.run("raw_reset_file", "active_products", day=today).failures == {}
-    example.oms.add(
-        tables.shopify_shop_product,
-        SHOP_ID="SHOP",
-        SHOPIFY_PRODUCT_ID="8Z",
-        PRODUCT_ID="Z",
-        SHOPIFY_INVENTORY_ITEM_ID="9Z",
-    )
+    example.oms.publish("Z")
     ran = example.run("filtered_reset", day=today)
     assert ran.metadata["filtered_reset"]["products listed since the list was made"] == 1
     assert sorted(example.table("filtered_reset", today)["upca"]) == sorted([UPCA["A"], UPCA["Z"]])

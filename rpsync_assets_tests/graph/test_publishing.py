@@ -17,6 +17,17 @@ from rpsync_assets_tests.graph.online import NOW, Online, fine
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 
 
+def buys_before_each_call(online: Online, *orders: dict[str, int]) -> None:
+    """Somebody places these orders, one before each call that changes counts."""
+    left = iter(orders)
+
+    def buy() -> None:
+        if lines := next(left, None):
+            online.shop.place_order(lines, "700")
+
+    online.endpoint.behaviour.before_mutation = buy
+
+
 def test_a_delta_beats_a_reset(online: Online) -> None:
     """Both show 5; Shopify sells 4, the store sells 1: Shopify ends at 0, where an absolute 4 would oversell."""
     online.world.oms.sell_in_store("NY", "A", 8, NOW)
@@ -133,13 +144,7 @@ def test_an_edited_order_takes_more_and_gives_back(online: Online) -> None:
 def test_somebody_buys_between_reading_and_setting(online: Online) -> None:
     """The count that was read is no longer true: the call is refused, read again and decided again."""
     online.shop.stock([("9A", "700", 10), ("9B", "700", 10)])
-    buys = iter([{"9A": 2}, {"9A": 1}])
-
-    def buy() -> None:
-        if lines := next(buys, None):
-            online.shop.place_order(lines, "700")
-
-    online.endpoint.behaviour.before_mutation = buy
+    buys_before_each_call(online, {"9A": 2}, {"9A": 1})
     fine(online.full())
     assert online.shown() == (17, 20, 0)
     # Nothing was set on a count that was not true any more, not even for a moment.
@@ -156,13 +161,7 @@ def test_a_clock_that_runs_ahead_hides_no_order(online: Online, monkeypatch: pyt
 
     monkeypatch.setattr(publisher, "datetime", Fast)
     online.shop.stock([("9A", "700", 10)])
-    buys = iter([{"9A": 2}])
-
-    def buy() -> None:
-        if lines := next(buys, None):
-            online.shop.place_order(lines, "700")
-
-    online.endpoint.behaviour.before_mutation = buy
+    buys_before_each_call(online, {"9A": 2})
     fine(online.full())
     assert online.shown() == (18, 20, 0)
     assert [one.delta for one in online.published() if one.item == "9A"] == [10]

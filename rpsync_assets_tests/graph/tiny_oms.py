@@ -101,13 +101,17 @@ class TinyOms:
             ID_VALUE=upca,
         )
         if published:
-            self.add(
-                tables.shopify_shop_product,
-                SHOP_ID="SHOP",
-                SHOPIFY_PRODUCT_ID=f"8{product}",
-                PRODUCT_ID=product,
-                SHOPIFY_INVENTORY_ITEM_ID=f"9{product}",
-            )
+            self.publish(product)
+
+    def publish(self, product: str) -> None:
+        """It is on sale on Shopify from now on."""
+        self.add(
+            tables.shopify_shop_product,
+            SHOP_ID="SHOP",
+            SHOPIFY_PRODUCT_ID=f"8{product}",
+            PRODUCT_ID=product,
+            SHOPIFY_INVENTORY_ITEM_ID=f"9{product}",
+        )
 
     def item(self, facility: str, product: str) -> str:
         """The inventory item of a key."""
