@@ -13,7 +13,7 @@ import logging
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -136,20 +136,22 @@ class SftpSession:
         """
         final = f"{folder}/{name}"
         temporary = final + PARTIAL
-        with _folder_errors(folder):
-            try:
-                with self._storing(temporary):
-                    self._write(temporary, content)
-                arrived = self._compare(temporary, content)
-                self._rename(temporary, final)
-            except Exception:
-                with suppress(paramiko.SSHException, OSError):
-                    self._sftp.remove(temporary)
-                raise
+        with _folder_errors(folder), ExitStack() as left:
+            left.callback(self._remove_if_it_can, temporary)
+            with self._storing(temporary):
+                self._write(temporary, content)
+            arrived = self._compare(temporary, content)
+            self._rename(temporary, final)
+            # It has its final name: nothing is left.
+            left.pop_all()
         delivered = self.look(final)
         _log.info("delivered %s, %d bytes", final, len(content))
         # HotWax may have taken it already: then what we just renamed is what it took.
         return delivered or _remote_file(folder, name, arrived)
+
+    def _remove_if_it_can(self, path: str) -> None:
+        with suppress(paramiko.SSHException, OSError):
+            self._sftp.remove(path)
 
     def rehearse(self, folder: str) -> datetime:
         """Write, rename and remove a file that nobody picks up; when the server says it was written.
