@@ -205,14 +205,14 @@ class Publisher:
         Changes are dated by Shopify alone: an order that our clock, which may run ahead, leaves out is sold twice.
         """
         since = datetime.now(UTC) - timedelta(days=self.its.shopify.order_days)
-        known = self.publications.orders_changed_at(self.store) if changed_only else None
+        known = self.publications.orders.changed_at(self.store) if changed_only else None
         taken = session.taken(since, places.fallback, changed_since=known and known - SEARCH_BEHIND)
-        self.publications.took(self.store, *taken)
+        self.publications.orders.took(self.store, *taken)
         return taken.rows
 
     def _reflected(self, desired: Desired) -> tuple[pl.DataFrame, pl.DataFrame]:
         """K, per order (``REFLECTED_SCHEMA``) and per item and location (``UNITS_SCHEMA``)."""
-        taken, orders = self.publications.taken(self.store), desired.reflected_orders
+        taken, orders = self.publications.orders.taken(self.store), desired.reflected_orders
         orders = orders if desired.returns_known else without_returns(orders, taken)
         return orders, reflected_at(orders, taken)
 

@@ -1,6 +1,6 @@
 """Opening a relational database so that transactions mean the same on every kind.
 
-Belongs here: engines. Does not: tables or queries.
+Belongs here: engines, and what differs between databases. Does not: tables or queries.
 
 On SQLite, Python's driver begins transactions late and lets a read see two moments; here a transaction begins when it
 is begun, so several reads in one are one snapshot, and a writer waits for the other instead of failing.
@@ -9,9 +9,11 @@ is begun, so several reads in one are one snapshot, and a writer waits for the o
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, MetaData, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
@@ -36,6 +38,16 @@ def make_tables(engine: Engine, metadata: MetaData) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MAKING_TABLES})
         metadata.create_all(connection)
+
+
+def insert_or_update(engine: Engine, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that may say what happens where the row is there already."""
+    return (sqlite if engine.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def naive(moment: datetime) -> datetime:
+    """A moment as our databases store it: UTC without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""What we published to Shopify: the outbox of operations, the baseline of each item, and the orders we saw there.
+"""What we published to Shopify: the outbox of operations, and the baseline of each item.
 
 Belongs here: the rows that make a publication safe to kill and to click twice. Does not: what to publish
-(``core/publication``), HTTP (``resources/shopify``).
+(``core/publication``), HTTP (``resources/shopify``), orders that were read (``resources/read_orders``).
 
 Every operation is written down before it is sent, with its payload and its idempotency key (the row's id), and settled
 after the answer, in one transaction with the baselines of what it changed. A crash at any point leaves an unsettled
@@ -27,18 +27,18 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    and_,
     bindparam,
     delete,
     insert,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rpsync_assets.core.keys import MOMENT
-from rpsync_assets.core.publication import BASELINE_SCHEMA, TAKEN_SCHEMA
-from rpsync_assets.resources.databases import make_tables, open_engine
+from rpsync_assets.core.publication import BASELINE_SCHEMA
+from rpsync_assets.resources import read_orders
+from rpsync_assets.resources.databases import insert_or_update, make_tables, naive, open_engine
+from rpsync_assets.resources.read_orders import ReadOrders
 
 Verb = Literal["set", "adjust"]
 CHANGES_SCHEMA = {
@@ -47,7 +47,6 @@ CHANGES_SCHEMA = {
     **dict.fromkeys(("verb", "run_id", "outcome"), pl.String),
     "written_at": MOMENT,
 }
-TAKEN_KEY = [name for name in TAKEN_SCHEMA if name != "units"]
 
 _metadata = MetaData()
 
@@ -76,23 +75,6 @@ _baselines = Table(
     Column("shopify_location_id", String(40), primary_key=True),
     Column("baseline", Integer),
     Column("reflected", Integer, nullable=False),
-)
-
-_taken = Table(
-    "shopify_taken",
-    _metadata,
-    Column("product_store", String(40), primary_key=True),
-    Column("order_id", String(40), primary_key=True),
-    Column("shopify_inventory_item_id", String(40), primary_key=True),
-    Column("shopify_location_id", String(40), primary_key=True),
-    Column("units", Integer, nullable=False),
-)
-
-_orders_changed = Table(
-    "shopify_orders_changed",
-    _metadata,
-    Column("product_store", String(40), primary_key=True),
-    Column("changed_at", DateTime, nullable=False),
 )
 
 _full_comparisons = Table(
@@ -148,6 +130,12 @@ class Publications:
         make_tables(engine, _metadata)
         return engine
 
+    @cached_property
+    def orders(self) -> ReadOrders:
+        """What Shopify's own orders took, as far as they were read."""
+        make_tables(self.engine, read_orders.METADATA)
+        return ReadOrders(self.engine)
+
     def write(self, store: str, verb: Verb, reference: str, changes: Sequence[Change], run_id: str) -> Operation:
         """Write an operation down before it is sent; its id is its idempotency key, never used for another."""
         operation = Operation(str(uuid4()), verb, reference, tuple(changes), datetime.now(UTC))
@@ -160,7 +148,7 @@ class Publications:
                     reference=reference,
                     payload=json.dumps([vars(change) for change in changes]),
                     run_id=run_id,
-                    written_at=_naive(operation.written_at),
+                    written_at=naive(operation.written_at),
                 )
             )
         return operation
@@ -191,8 +179,8 @@ class Publications:
             select(_operations)
             .where(
                 _operations.c.product_store == store,
-                _operations.c.written_at >= _naive(start),
-                _operations.c.written_at < _naive(end),
+                _operations.c.written_at >= naive(start),
+                _operations.c.written_at < naive(end),
             )
             .order_by(_operations.c.written_at, _operations.c.id)
         )
@@ -248,7 +236,7 @@ class Publications:
             connection.execute(
                 update(_operations)
                 .where(_operations.c.id == operation.id)
-                .values(settled_at=_naive(datetime.now(UTC)), outcome=outcome, errors=json.dumps(errors) or None)
+                .values(settled_at=naive(datetime.now(UTC)), outcome=outcome, errors=json.dumps(errors) or None)
             )
             if outcome == "abandoned":
                 # Whether it was applied is not known, so neither is what its baselines stand for.
@@ -300,42 +288,6 @@ class Publications:
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(statement, [{"item": item, "location": place} for item, place in items.iter_rows()])
 
-    def took(self, store: str, taken: pl.DataFrame, changed_at: datetime | None) -> None:
-        """Remember orders that were read at Shopify; an order that is known already is replaced.
-
-        Args:
-            store: the product store.
-            taken: ``TAKEN_SCHEMA``.
-            changed_at: the newest change among them, by Shopify's clock; None if no order was read.
-        """
-        rows = (
-            taken.group_by(*TAKEN_KEY).agg(pl.col("units").sum()).with_columns(product_store=pl.lit(store)).to_dicts()
-        )
-        orders = [{"order": order} for order in taken["order_id"].unique()]
-        with self.engine.execution_options(writes=True).begin() as connection:
-            if orders:
-                known = and_(_taken.c.product_store == store, _taken.c.order_id == bindparam("order"))
-                connection.execute(delete(_taken).where(known), orders)
-                connection.execute(insert(_taken), rows)
-            if changed_at is not None:
-                newest = {"product_store": store, "changed_at": _naive(changed_at)}
-                change = self._dialect().insert(_orders_changed).values(newest)
-                connection.execute(change.on_conflict_do_update(index_elements=["product_store"], set_=newest))
-
-    def taken(self, store: str) -> pl.DataFrame:
-        """``TAKEN_SCHEMA`` of all orders that were ever read."""
-        query = select(*(_taken.c[name] for name in TAKEN_SCHEMA)).where(_taken.c.product_store == store)
-        with self.engine.connect() as connection:
-            rows = [tuple(row) for row in connection.execute(query).all()]
-        return pl.DataFrame(rows, orient="row", schema=TAKEN_SCHEMA)
-
-    def orders_changed_at(self, store: str) -> datetime | None:
-        """The newest change of an order that was ever read, by Shopify's clock."""
-        query = select(_orders_changed.c.changed_at).where(_orders_changed.c.product_store == store)
-        with self.engine.connect() as connection:
-            moment = connection.execute(query).scalar()
-        return None if moment is None else moment.replace(tzinfo=UTC)
-
     def compared_at(self, store: str) -> datetime | None:
         """When all items of a store were last compared with Shopify."""
         query = select(_full_comparisons.c.compared_at).where(_full_comparisons.c.product_store == store)
@@ -345,7 +297,7 @@ class Publications:
 
     def compared(self, store: str, at: datetime) -> None:
         """All items of a store were compared with Shopify at this moment."""
-        statement = self._dialect().insert(_full_comparisons).values(product_store=store, compared_at=_naive(at))
+        statement = insert_or_update(self.engine, _full_comparisons).values(product_store=store, compared_at=naive(at))
         statement = statement.on_conflict_do_update(
             index_elements=["product_store"], set_={"compared_at": statement.excluded.compared_at}
         )
@@ -353,15 +305,12 @@ class Publications:
             connection.execute(statement)
 
     def _upsert(self):
-        statement = self._dialect().insert(_baselines)
+        statement = insert_or_update(self.engine, _baselines)
         new = statement.excluded
         return statement.on_conflict_do_update(
             index_elements=[column.name for column in _baselines.primary_key],
             set_={"baseline": new.baseline, "reflected": new.reflected},
         )
-
-    def _dialect(self):
-        return sqlite if self.engine.dialect.name == "sqlite" else postgresql
 
 
 def _errors_of(row: int, errors: Sequence[str]) -> list[str]:
@@ -372,7 +321,3 @@ def _errors_of(row: int, errors: Sequence[str]) -> list[str]:
         for error, of in zip(errors, of_rows, strict=True)
         if of is None or of[1] in {str(row), "None"}
     ]
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -32,10 +32,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rpsync_assets.core.keys import MOMENT
-from rpsync_assets.resources.databases import make_tables, open_engine
+from rpsync_assets.resources.databases import insert_or_update, make_tables, naive, open_engine
 
 Kind = Literal["reset", "variance"]
 
@@ -214,9 +213,9 @@ class State:
                 [
                     {
                         **{name: getattr(delivery, name) for name in Delivery.__dataclass_fields__},
-                        "snapshot_at": _naive(delivery.snapshot_at),
-                        "taken_at": _naive(delivery.taken_at),
-                        "delivered_at": _naive(delivery.delivered_at) if delivery.delivered_at else None,
+                        "snapshot_at": naive(delivery.snapshot_at),
+                        "taken_at": naive(delivery.taken_at),
+                        "delivered_at": naive(delivery.delivered_at) if delivery.delivered_at else None,
                     }
                     for delivery in deliveries
                 ],
@@ -234,7 +233,7 @@ class State:
                     _deliveries.c.generation == delivery.generation,
                     _deliveries.c.part == delivery.part,
                 )
-                .values(delivered_at=_naive(at))
+                .values(delivered_at=naive(at))
             )
 
     def newest_variance(self, store: str) -> Delivery | None:
@@ -269,8 +268,7 @@ class State:
         """
         if rows.is_empty():
             return
-        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(_accepted)
+        statement = insert_or_update(self.engine, _accepted)
         new = statement.excluded
         same_snapshot = new.snapshot_at == _accepted.c.snapshot_at
         same_day = new.business_date == _accepted.c.business_date
@@ -298,7 +296,7 @@ class State:
             "log_id",
             pl.lit(None, dtype=pl.Datetime).alias("settled_at"),
             pl.col("imported_at").dt.replace_time_zone(None),
-            pl.lit(_naive(datetime.now(UTC)), dtype=pl.Datetime).alias("accepted_at"),
+            pl.lit(naive(datetime.now(UTC)), dtype=pl.Datetime).alias("accepted_at"),
         ).to_dicts()
         with self.engine.execution_options(writes=True).begin() as connection:
             connection.execute(statement, values)
@@ -389,14 +387,14 @@ class State:
                     _accepted.c.business_date == day,
                     _accepted.c.generation <= generation,
                     _accepted.c.settled_at.is_(None),
-                    or_(_accepted.c.accepted_at.is_(None), _accepted.c.accepted_at <= _naive(taken_at)),
+                    or_(_accepted.c.accepted_at.is_(None), _accepted.c.accepted_at <= naive(taken_at)),
                 )
-                .values(settled_at=_naive(datetime.now(UTC)))
+                .values(settled_at=naive(datetime.now(UTC)))
             )
 
     def owe_again(self, store: str, day: date, keys: Sequence[tuple[str, str]]) -> None:
         """The OMS refused the variance of these keys (facility and product): they owe it still."""
-        now = _naive(datetime.now(UTC))
+        now = naive(datetime.now(UTC))
         with self.engine.execution_options(writes=True).begin() as connection:
             for facility_id, product_id in keys:
                 connection.execute(
@@ -423,10 +421,6 @@ def _add_new_columns(engine: Engine) -> None:
                 # Of two processes that look at one moment the second finds it done.
                 unless = "IF NOT EXISTS " if engine.dialect.name == "postgresql" else ""
                 connection.execute(DDL(f"ALTER TABLE {table.name} ADD COLUMN {unless}{column.name} {kind}"))
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _delivery(row: dict[str, object]) -> Delivery:
