@@ -2,7 +2,7 @@
 
 The map of the house; data flows one way, from left to right:
 
-    settings     rpsync.toml + secrets from the environment, one frozen object
+    settings     rpsync.toml + secrets from the environment, one frozen object; store_settings is its part of a store
     core/        the quiet room: rules as pure functions over polars frames; no Dagster, no I/O, no clock
     resources/   the doors: SFTP, OMS, Shopify, tables, warehouse, state
     assets/      the graph, thin; checks.py beside it

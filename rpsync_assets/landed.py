@@ -11,7 +11,7 @@ from typing import Any
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.header import ColumnMap, Header, read_header
 from rpsync_assets.resources.landing import first_line
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 
 def column_map(store: StoreSettings) -> ColumnMap:

@@ -8,17 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from rpsync_assets.settings import (
-    AlertSettings,
-    GuardSettings,
-    OmsSettings,
-    RetrySettings,
-    Settings,
-    SftpSettings,
-    StoreSettings,
-    StoreShopifySettings,
-    load_settings,
-)
+from rpsync_assets.settings import AlertSettings, OmsSettings, RetrySettings, Settings, SftpSettings, load_settings
+from rpsync_assets.store_settings import GuardSettings, StoreSettings, StoreShopifySettings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

@@ -28,7 +28,7 @@ from rpsync_assets.resources.landing import Arrival, Landing, checksum
 from rpsync_assets.resources.sftp import Sftp
 from rpsync_assets.resources.sftp_session import RemoteFile, SftpSession, telling
 from rpsync_assets.resources.tables import Tables
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 _log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from rpsync_assets.resources.oms import Oms, Sent
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.state import ACCEPTED_SCHEMA, Delivery, State
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 RECENT = timedelta(days=3)
 """Files that were delivered longer ago and were not imported are not waited for any more."""

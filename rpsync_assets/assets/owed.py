@@ -27,7 +27,7 @@ from rpsync_assets.resources.landing import blocks, first_line
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 _log = logging.getLogger(__name__)
 

@@ -30,7 +30,8 @@ from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
-from rpsync_assets.settings import Settings, StoreSettings
+from rpsync_assets.settings import Settings
+from rpsync_assets.store_settings import StoreSettings
 
 SHOPIFY_PREVIEW = "shopify_preview"
 MOVERS = 10

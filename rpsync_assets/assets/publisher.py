@@ -33,7 +33,7 @@ from rpsync_assets.core.publication import (
 )
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify, ShopSession
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 _log = logging.getLogger(__name__)
 

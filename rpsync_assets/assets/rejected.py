@@ -14,7 +14,7 @@ from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import blocks, first_line, raw_lines
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.tables import Tables
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 REJECTED = "rejected_reset_rows"
 

@@ -26,7 +26,8 @@ from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify
 from rpsync_assets.resources.state import State
-from rpsync_assets.settings import Settings, StoreSettings
+from rpsync_assets.settings import Settings
+from rpsync_assets.store_settings import StoreSettings
 
 RECEIPTS = {
     "off": "OFF: nothing was read from Shopify and nothing was sent; see [stores.<id>.shopify] in the settings",

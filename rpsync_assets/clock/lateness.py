@@ -23,7 +23,8 @@ from rpsync_assets.clock.progress import Progress
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.failures import RERUN_HELPS, RUN_RETRIES
 from rpsync_assets.partitions import Partitions, Slot
-from rpsync_assets.settings import Settings, StoreSettings
+from rpsync_assets.settings import Settings
+from rpsync_assets.store_settings import StoreSettings
 
 LATE_JOB = "day_is_late"
 _OP = "say_that_it_is_late"

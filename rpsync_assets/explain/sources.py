@@ -25,7 +25,8 @@ from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.state import Delivery, Kind, State
 from rpsync_assets.resources.tables import Tables
-from rpsync_assets.settings import Settings, StoreSettings
+from rpsync_assets.settings import Settings
+from rpsync_assets.store_settings import StoreSettings
 
 Answer = TypeVar("Answer")
 

@@ -15,7 +15,7 @@ from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify, ShopSettings
 from rpsync_assets.sandbox.emulator.server import Behaviour, Endpoint, serving
 from rpsync_assets.sandbox.emulator.shop import Shop
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 from rpsync_assets_tests.shopify.publish_by_itself import FourOfEverything
 
 ITEMS = 200_000

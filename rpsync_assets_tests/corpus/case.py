@@ -20,7 +20,7 @@ from rpsync_assets.core.parts import COLUMNS, split, to_csv
 from rpsync_assets.core.reset import FilteredReset, Rules
 from rpsync_assets.core.stream import filter_blocks
 from rpsync_assets.resources.landing import BLOCK_BYTES, Arrival, Landing, blocks, first_line, raw_lines
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 from rpsync_assets_tests.graph.tiny_oms import UPCA
 
 SNAPSHOT = datetime(2026, 3, 10, 11, tzinfo=UTC)

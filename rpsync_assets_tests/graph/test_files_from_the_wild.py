@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from rpsync_assets.settings import ColumnNames
+from rpsync_assets.store_settings import ColumnNames
 from rpsync_assets_tests.corpus.case import Case, Refused, Shipped, store_settings
 from rpsync_assets_tests.corpus.cases import CASES
 from rpsync_assets_tests.graph.test_bad_input import with_store

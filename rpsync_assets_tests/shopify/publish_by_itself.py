@@ -16,7 +16,7 @@ from rpsync_assets.core.publication import REFLECTED_SCHEMA
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.shopify import Shopify, ShopSettings
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 
 
 class FourOfEverything:

@@ -26,7 +26,7 @@ from rpsync_assets.oms import imports
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources import databases
 from rpsync_assets.sandbox.emulator.shop import Shop
-from rpsync_assets.settings import StoreSettings
+from rpsync_assets.store_settings import StoreSettings
 from rpsync_assets_tests.simulation import invariants
 from rpsync_assets_tests.simulation.books import LOCATION, Books
 from rpsync_assets_tests.simulation.clock import Clock, telling
