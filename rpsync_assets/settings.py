@@ -72,7 +72,7 @@ class RetrySettings(Section):
 class AlertSettings(Section):
     """Who is told what went wrong; nobody unless ``email_to`` or RPSYNC_ALERT_WEBHOOK_URL is set."""
 
-    email_to: list[str] = Field([])
+    email_to: list[str] = Field(default=[])
     # Whom the mail is from; the first receiver if left out.
     email_from: str = ""
     smtp_host: str = "localhost"
