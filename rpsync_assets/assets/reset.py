@@ -79,7 +79,7 @@ def filtered_reset(
     outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
-    spreadsheet = keep_rejected(outcome.rejected, raw, store, slot, tables, rejections)
+    spreadsheet = keep_rejected(outcome.rejected, raw, slot, tables, rejections)
     owed, unreadable = owed_today(outcome.kept, raw, Lists(slot, store, active, facilities, tables, state, oms))
     tables.write(OWED, str(slot.key), owed)
     # Without a ledger nobody can bring back what moved since an old count: such keys are told, not delivered.

@@ -1,16 +1,19 @@
 """Where the lines of a CSV end, told from its bytes alone.
 
-Belongs here: line ends inside and outside quotes, blocks of whole lines, quotes that stand where none may. Does not:
-what a line's fields are (``core/reader``). Counting here shares no code with the CSV parser, so that one can be held
-against the other.
+Belongs here: line ends in and outside quotes, blocks of whole lines, marks from which a line is found again, quotes
+that stand where none may. Does not: what a line's fields are (``core/reader``). Counting here shares no code with the
+CSV parser, so that one can be held against the other.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rpsync_assets.core.errors import BadFileError
 
 ASK_AGAIN = "Ask Retail Pro to export and send the file again"
+MARK_EVERY_BYTES = 256 * 1024
+"""How much lies between two marks, about: what is read again to find one line."""
 
 _ALL_ELSE = bytes(byte for byte in range(256) if byte not in b'"\n')
 
@@ -56,12 +59,39 @@ def count_lines(block: bytes, *, inside_quotes: bool = False) -> tuple[int, bool
     return sum(map(len, outside)), inside_quotes ^ (len(pieces) % 2 == 0)
 
 
+class Mark(NamedTuple):
+    """A place in a text: its byte, the records that have ended before it, and whether it is inside quotes."""
+
+    offset: int = 0
+    ended: int = 0
+    inside_quotes: bool = False
+
+
+@dataclass
+class LineCount:
+    """The records of a text that comes in pieces of any size, and marks from which each is found again."""
+
+    size: int = 0
+    ended: int = 0
+    inside_quotes: bool = False
+    marks: list[Mark] = field(default_factory=lambda: [Mark()])
+
+    def add(self, piece: bytes) -> None:
+        """Count the next piece."""
+        if self.size - self.marks[-1].offset >= MARK_EVERY_BYTES:
+            self.marks.append(Mark(self.size, self.ended, self.inside_quotes))
+        ended, self.inside_quotes = count_lines(piece, inside_quotes=self.inside_quotes)
+        self.ended += ended
+        self.size += len(piece)
+
+
 def records(block: bytes) -> list[bytes]:
     """The lines of a block as they stand there, without their line feeds; a line end inside quotes ends none."""
     lines = block.split(b"\n")
+    one_each = len(lines) - 1 == count_lines(block)[0]
     if not lines[-1]:
         lines.pop()
-    if len(lines) == count_lines(block)[0]:
+    if one_each:
         return lines
     whole: list[bytes] = []
     begun: list[bytes] = []

@@ -137,10 +137,9 @@ def _texts(sources: Sources, own: pl.DataFrame, dropped: pl.DataFrame) -> dict[i
     """Line number -> the line as sent."""
     told = dropped.drop_nulls("raw_text") if "raw_text" in dropped.columns else dropped.clear()
     untold = dropped.join(told, on="line_number", how="anti")
-    columns = ["line_number", "store_code", "upc_text"]
-    known = pl.concat([rows.select(columns) for rows in (own, untold)])
-    raw = sources.opened_file(filtered_file(sources)) if known.height else None
-    texts = raw.numbers(known.rows()) if raw is not None else {}
+    known = [*own["line_number"], *untold["line_number"]]
+    raw = sources.opened_file(filtered_file(sources)) if known else None
+    texts = raw.numbers(known) if raw is not None else {}
     return texts | {row["line_number"]: row["raw_text"] for row in told.iter_rows(named=True)}
 
 
@@ -156,7 +155,7 @@ def _owed_line(sources: Sources, row: dict[str, Any]) -> list[str]:
 
 def _owed(sources: Sources, row: dict[str, Any]) -> list[str]:
     file = sources.older_file(row["serves"], row["file_name"], row["snapshot_at"])
-    texts = {} if file is None else file.numbers([(row["line_number"], row["store_code"], row["upc_text"])])
+    texts = {} if file is None else file.numbers([row["line_number"]])
     return [
         f"Owed from {row['file_name']} of {row['serves']}, counted at {sources.at(row['snapshot_at'])}"
         f" ({row['why']}): {WHY.get(row['why'], row['why'])}.",

@@ -3,36 +3,34 @@
 Belongs here: by the digits of a UPC, or by number, without parsing the file. Does not: what became of the line.
 
 A plain file is mapped into memory and searched by the C library (300 MB take 0.2 s), and what was searched is let go,
-so that memory does not grow with the file; one that is packed has to be unpacked first, which takes seconds. Whoever
-asks for many lines of a plain file has its lines counted once (``mark_lines``) and then reads a block for each.
+so that memory does not grow with the file; one that is packed has to be unpacked first, which takes seconds. Numbers
+are told by the marks that were set when the file arrived (``resources/line_marks``).
 """
 
 import csv
 import mmap
 import re
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rpsync_assets.core import cells
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.header import Header
-from rpsync_assets.core.lines import count_lines, records
-from rpsync_assets.resources.landing import blocks
+from rpsync_assets.core.lines import count_lines
+from rpsync_assets.resources.landing import blocks, raw_lines
+from rpsync_assets.resources.line_marks import marked
 
 _CHUNK = 4 * 1024 * 1024
 _WINDOW = 32 * 1024 * 1024
 """Of a mapped file, as much as stays in memory at once; a whole number of pages on every system."""
 _NO_DECIMALS = re.compile(r"[.,]0+$")
-_ENOUGH_DIGITS = 6
-"""Fewer digits than this stand in many lines: then counting to a line is quicker than looking for it."""
 
 
 @dataclass(frozen=True)
 class RawLine:
-    """One line as sent; ``number`` is 0 until it is counted, which takes as long as reading up to it."""
+    """One line as sent; ``number`` is 0 until it is asked for."""
 
     number: int
     text: str
@@ -43,30 +41,12 @@ class RawLine:
 
 @dataclass(frozen=True)
 class RawFile:
-    """A landed file and how it is to be read; ``lines`` were counted when it arrived, its header's included."""
+    """A landed file and how it is to be read."""
 
     path: Path
     packing: Packing
     header: Header
-    lines: int = 0
-    _marks: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]], compare=False)
-
-    def mark_lines(self) -> None:
-        """Count the lines of a plain file: at which number and byte each block of whole lines begins."""
-        if self._marks or not self.packing.plain:
-            return
-        number = offset = 0
-        for block in blocks(self.path, start=0, size=_CHUNK):
-            self._marks.append((number, offset))
-            number, offset = number + count_lines(block.data)[0], offset + len(block.data)
-
-    def _marked(self, mark: int) -> bytes:
-        """The block that begins at a mark."""
-        begins = self._marks[mark][1]
-        size = self._marks[mark + 1][1] - begins if mark + 1 < len(self._marks) else -1
-        with self.path.open("rb") as handle:
-            handle.seek(begins)
-            return handle.read(size)
+    sha256: str
 
     def holding(self, digits: str) -> list[RawLine]:
         """The lines whose UPC is these digits but for zeros before them and a spreadsheet's marks, at any code."""
@@ -106,57 +86,11 @@ class RawFile:
         """A line with its number, the header being 1."""
         if line.number:
             return line
-        if self._marks:
-            mark = bisect_right(self._marks, line.offset, key=lambda one: one[1]) - 1
-            before, begins = self._marks[mark]
-            ended, _ = count_lines(self._marked(mark)[: line.offset - begins])
-            return replace(line, number=before + ended + 1)
-        with self._mapped() as mapped:
-            before, after = (_times(mapped, b"\n", *ends) for ends in ((0, line.offset), (line.offset, len(mapped))))
-            # As many line ends as lines: none is inside quotes, and telling them apart would take three times as long.
-            if before + after + (mapped[-1:] != b"\n") == self.lines:
-                return replace(line, number=before + 1)
-            number, inside = 1, False
-            for start in range(0, line.offset, _CHUNK):
-                piece = mapped[start : min(start + _CHUNK, line.offset)]
-                ended, inside = count_lines(piece, inside_quotes=inside)
-                number += ended
-        return replace(line, number=number)
+        return replace(line, number=marked(self.path, self.sha256).number_at(line.offset))
 
-    def numbers(self, wanted: Sequence[tuple[int, str, str]]) -> dict[int, str]:
-        """The texts of lines whose numbers are known: number, store code and UPC, each exactly as sent."""
-        if self._marks:
-            return {number: self._counted(number) for number, _, _ in wanted}
-        told: dict[int, str] = {}
-        by_key: dict[tuple[str, str], list[int]] = {}
-        for number, code, upc in wanted:
-            by_key.setdefault((code, upc), []).append(number)
-        for (code, upc), numbers in by_key.items():
-            digits = _digits_of(upc)
-            same = [
-                line.text
-                for line in (self.holding(digits) if len(digits) >= _ENOUGH_DIGITS else [])
-                if (line.store_code, line.upc) == (code, upc)
-            ]
-            if len(same) != len(numbers):
-                same = [self._counted(number) for number in sorted(numbers)]
-            told |= dict(zip(sorted(numbers), same, strict=True))
-        return told
-
-    def _counted(self, number: int) -> str:
-        """A line by its number alone."""
-        if self._marks:
-            mark = bisect_right(self._marks, number - 1, key=lambda one: one[0]) - 1
-            of_block = records(self._marked(mark))
-            left = number - 1 - self._marks[mark][0]
-            return _text(of_block[left]) if left < len(of_block) else ""
-        left, inside = number - 1, False
-        for piece in self._pieces():
-            ended, still_inside = count_lines(piece, inside_quotes=inside)
-            if ended >= left:
-                return _record(piece, left, inside=inside)
-            left, inside = left - ended, still_inside
-        return ""
+    def numbers(self, wanted: Iterable[int]) -> dict[int, str]:
+        """The texts of lines whose numbers are known."""
+        return raw_lines(self.path, self.packing, self.sha256, wanted)
 
     def _read(self, text: str, *, number: int = 0, offset: int = 0) -> RawLine:
         fields, names = self._fields(text), self.header.names
@@ -169,10 +103,6 @@ class RawFile:
     def _mapped(self) -> Iterator[mmap.mmap]:
         with self.path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             yield mapped
-
-    def _pieces(self) -> Iterator[bytes]:
-        """The text in pieces of whole lines, in UTF-8."""
-        return (block.data for block in blocks(self.path, start=0, packing=self.packing))
 
 
 def _lines_with(content: "mmap.mmap | bytes", needle: bytes) -> Iterator[tuple[int, int]]:
@@ -216,21 +146,6 @@ def _times(content: "mmap.mmap | bytes", what: bytes, start: int, end: int) -> i
         page = at - at % mmap.ALLOCATIONGRANULARITY
         _let_go(content, page, at + _CHUNK)
     return times
-
-
-def _record(piece: bytes, ended: int, *, inside: bool) -> str:
-    """The record of a piece that begins when so many have ended; a line end inside quotes ends none."""
-    if b'"' not in piece and not inside:
-        return _text(piece.split(b"\n", ended)[ended].partition(b"\n")[0])
-    record = b""
-    for line in piece.splitlines(keepends=True):
-        record = record + line if ended == 0 else b""
-        inside ^= line.count(b'"') % 2 == 1
-        if not inside:
-            if ended == 0 and record:
-                break
-            ended -= 1
-    return _text(record)
 
 
 def _digits_of(upc: str) -> str:

@@ -166,7 +166,7 @@ class Sources:
                 header = header_of(path, packing, self.its)
             except RpsyncError:
                 return None
-            self._files[path] = RawFile(path, packing, header, raw["rows"] + header.lines)
+            self._files[path] = RawFile(path, packing, header, raw["sha256"])
         return self._files[path]
 
     def older_file(self, day: date, name: str, snapshot_at: datetime) -> RawFile | None:

@@ -16,7 +16,6 @@ import polars as pl
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.core.taken_back import ASKED, LEFT
 from rpsync_assets.explain.explain import explain
-from rpsync_assets.explain.file_steps import filtered_file
 from rpsync_assets.explain.shop_steps import nothing_read
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.trace import Trace, counted
@@ -85,9 +84,6 @@ def gather(sources: Sources, assets: Sequence[str], checks: Sequence[CheckHistor
         assets: names of the day's assets, in order.
         checks: the day's checks.
     """
-    if (file := sources.opened_file(filtered_file(sources))) is not None:
-        # A line is shown for each key that is explained.
-        file.mark_lines()
     stops = sources.table("stops")
     stopped = [] if stops is None else stops.to_dicts()
     dropped, shipped = changes.dropped(sources), pieces.shipments(sources)

@@ -5,7 +5,7 @@ Belongs here: bytes on our disk. Does not: SFTP (``resources/sftp``), what the b
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +15,8 @@ from typing import BinaryIO
 from rpsync_assets.core.encoding import Packing, Told, Unpacking, unpacked
 from rpsync_assets.core.errors import BadFileError, SetupError
 from rpsync_assets.core.header import header_end, old_mac
-from rpsync_assets.core.lines import ASK_AGAIN, Block, count_lines, cut_block, records
+from rpsync_assets.core.lines import ASK_AGAIN, Block, LineCount, cut_block, records
+from rpsync_assets.resources import line_marks
 from rpsync_assets.resources.private import promoted
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -33,11 +34,9 @@ class Arrival:
 
     handle: BinaryIO
     size: int = 0
-    line_ends: int = 0
     last_byte: bytes = b""
     told: Told = "auto"
-    text_size: int = 0
-    _inside_quotes: bool = False
+    count: LineCount = field(default_factory=LineCount)
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
@@ -78,9 +77,7 @@ class Arrival:
         self.handle.flush()
 
     def _look_at(self, text: bytes) -> None:
-        ended, self._inside_quotes = count_lines(text, inside_quotes=self._inside_quotes)
-        self.line_ends += ended
-        self.text_size += len(text)
+        self.count.add(text)
         self.last_byte = text[-1:] or self.last_byte
 
     @property
@@ -91,7 +88,7 @@ class Arrival:
     @property
     def lines(self) -> int:
         """Lines so far, a last one without a line end included."""
-        return self.line_ends + (1 if self.text_size and self.last_byte != b"\n" else 0)
+        return self.count.ended + (1 if self.count.size and self.last_byte != b"\n" else 0)
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,10 @@ class Landing:
     def receive(self, path: Path, told: Told = "auto") -> Iterator[Arrival]:
         """Take in a file: it lies under its own name only when the caller is content with what arrived."""
         with promoted(path) as handle:
-            yield Arrival(handle, told=told)
+            arrival = Arrival(handle, told=told)
+            yield arrival
+        if arrival.packing.plain:
+            line_marks.keep(path, arrival.sha256, arrival.count.marks)
 
 
 def checksum(path: Path) -> str | None:
@@ -170,27 +170,37 @@ def blocks(
     return _plain_blocks(path, start, size) if packing.plain else _unpacked_blocks(path, start, size, packing)
 
 
-def raw_lines(whole_lines: Iterable[Block], numbers: Iterable[int], *, first_line: int) -> dict[int, str]:
+def raw_lines(path: Path, packing: Packing, sha256: str, numbers: Iterable[int]) -> dict[int, str]:
     """Some lines of a file as they stand there: the first ``MOST_RAW_LINES``, each cut at ``MOST_RAW_CHARACTERS``.
 
     Args:
-        whole_lines: the file's blocks.
-        numbers: of the lines.
-        first_line: the number of the first block's first line.
+        path: the file.
+        packing: how its text is packed; what is packed has to be read up to the last of the lines.
+        sha256: of the file, as it was written down.
+        numbers: of the lines, the header's first being 1.
 
     Returns:
-        Line number -> text without its line end.
+        Line number -> text without its line end, of those that the file has.
     """
-    wanted = sorted(numbers)[:MOST_RAW_LINES]
-    found: dict[int, str] = {}
-    for block in whole_lines:
+    wanted = sorted(set(numbers))[:MOST_RAW_LINES]
+    if packing.plain and wanted:
+        found = line_marks.marked(path, sha256).lines(wanted)
+    else:
+        found = _unpacked_lines(path, packing, wanted)
+    return {number: line.decode(errors="replace").rstrip("\r")[:MOST_RAW_CHARACTERS] for number, line in found.items()}
+
+
+def _unpacked_lines(path: Path, packing: Packing, wanted: Sequence[int]) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    first = 1
+    for block in blocks(path, start=0, packing=packing):
         if len(found) == len(wanted):
             break
         lines = records(block.data)
-        after = first_line + len(lines)
+        after = first + len(lines)
         while len(found) < len(wanted) and (number := wanted[len(found)]) < after:
-            found[number] = lines[number - first_line].decode(errors="replace").rstrip("\r")[:MOST_RAW_CHARACTERS]
-        first_line = after
+            found[number] = lines[number - first]
+        first = after
     return found
 
 

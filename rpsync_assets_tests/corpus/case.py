@@ -152,7 +152,7 @@ def read(folder: Path, content: bytes, block: int = BLOCK_BYTES, piece: int = 32
     assert filtered.kept.height == accounting.kept
     assert filtered.rejected.height == sum(accounting.rejected.values())
     numbers = filtered.rejected["line_number"]
-    raw = raw_lines(blocks(path, start=start, size=block, packing=packing), numbers, first_line=header.lines + 1)
+    raw = raw_lines(path, packing, arrival.sha256, numbers)
     assert list(raw) == numbers.to_list()
     for line, upc, quantity in filtered.rejected.select("line_number", "upc_text", "quantity_text").iter_rows():
         written = raw[line].replace('""', '"')
