@@ -3,7 +3,6 @@
 Belongs here: putting settings, resources, assets, checks, jobs and schedules together. Does not: anything else.
 """
 
-import atexit
 import gc
 import os
 import warnings
@@ -115,5 +114,3 @@ def build_defs(settings: Settings, **overrides: object) -> dg.Definitions:
 defs = build_defs(load_settings(os.environ, Path.cwd()))
 # What was loaded so far stays: looking through it again and again for garbage took an eighth of a run's time.
 gc.freeze()
-# DuckDB complains of everything that is still there at the end.
-atexit.register(gc.unfreeze)

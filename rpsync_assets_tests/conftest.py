@@ -1,5 +1,6 @@
 """Fixtures of every room: the services that a machine may lack (``services``)."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,11 @@ settings.load_profile("unhurried")
 
 def pytest_configure() -> None:
     services.required()
+
+
+def pytest_unconfigure() -> None:
+    # A test may load DuckDB before the graph is loaded and frozen with it; DuckDB would complain.
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

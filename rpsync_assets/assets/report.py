@@ -16,6 +16,7 @@ from rpsync_assets.explain.sources import opened
 from rpsync_assets.partitions import Slot, build_partitions
 from rpsync_assets.report.gather import gather
 from rpsync_assets.report.history import checks, seconds
+from rpsync_assets.report.page import render
 from rpsync_assets.resources.private import promoted
 from rpsync_assets.settings import Settings
 
@@ -53,9 +54,6 @@ def daily_sync_report(
     A single HTML file that needs no network and prints well; the complete lists lie beside it as CSV files. It shows
     whatever there is, also of a day that stands still, and says what is missing: materialize it alone for such a day.
     """
-    # matplotlib is for this asset alone: the code location must load at once.
-    from rpsync_assets.report.page import render  # noqa: PLC0415
-
     slot = Slot.of(context)
     history = checks(context.instance, _check_keys(settings), slot.store, slot.day)
     with opened(settings, slot.store, slot.day) as sources:

@@ -80,7 +80,7 @@ def filter_step(sources: Sources, subject: Subject) -> Step:
     if of_key is None or of_code is None:
         why = sources.stopped("filtered_reset") or ["No file of the day has been filtered yet: filtered_reset."]
         return Step(title, tuple(why), states=("not_filtered",))
-    all_dropped = of_code.filter(_is_upc(subject))
+    all_dropped = of_code.filter(_is_upc(sources, subject))
     # Blank UPCs are one text in many rows.
     dropped = all_dropped.head(MOST_SHOWN)
     own = of_key.filter(~pl.col("owed")) if "owed" in of_key.columns else of_key
@@ -177,9 +177,12 @@ def _waiting(sources: Sources, subject: Subject, *, goes: bool) -> list[str]:
     return lines
 
 
-def _is_upc(subject: Subject) -> pl.Expr:
+def _is_upc(sources: Sources, subject: Subject) -> pl.Expr:
     as_typed = pl.col("upc_text").str.strip_chars() == subject.upc.strip()
-    return as_typed if subject.number is None else as_typed | (gtin_key("upc_text") == subject.number)
+    same = sources.matching(
+        "rejected_reset_rows", "upc_text", gtin_key, [] if subject.number is None else [subject.number]
+    )
+    return as_typed if same is None else as_typed | pl.col("line_number").is_in(same["line_number"].to_list())
 
 
 def _shown(texts: Mapping[int, str], number: int) -> str:

@@ -6,12 +6,13 @@ One colour says what is, another what is missing or red; both survive a printer 
 """
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, GOOD, BAD, PALE = "#1f2933", "#2f6f9f", "#c2410c", "#d5dde5"
 _STYLE: dict[Any, Any] = {
@@ -29,8 +30,7 @@ _STYLE: dict[Any, Any] = {
 
 def ranges(labels: Sequence[str], today: Sequence[float], before: Sequence[Sequence[float]]) -> str:
     """Seconds of today as a dot over the range and median of the days before."""
-    with rc_context(_STYLE):
-        figure, axes = _axes(height=0.5 + 0.28 * len(labels))
+    with _axes(height=0.5 + 0.28 * len(labels)) as (figure, axes):
         places = list(range(len(labels)))[::-1]
         for place, now, past in zip(places, today, before, strict=True):
             if past:
@@ -45,8 +45,7 @@ def ranges(labels: Sequence[str], today: Sequence[float], before: Sequence[Seque
 
 def line(values: Sequence[float | None], labels: Sequence[str]) -> str:
     """A number over the days; days without one are gaps."""
-    with rc_context(_STYLE):
-        figure, axes = _axes(height=1.5)
+    with _axes(height=1.5) as (figure, axes):
         axes.plot(range(len(values)), [float("nan") if one is None else one for one in values], "o-", color=GOOD, ms=4)
         shown = sorted({0, len(labels) // 2, len(labels) - 1})
         axes.set_xticks(shown, [labels[one] for one in shown])
@@ -71,15 +70,21 @@ def strip(outcomes: Sequence[bool | None]) -> str:
     return f'<svg class="strip" width="{width}" height="{size}" viewBox="0 0 {width} {size}">{"".join(cells)}</svg>'
 
 
-def _axes(height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.4, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.tick_params(length=0)
-    return figure, axes
+@contextmanager
+def _axes(height: float) -> "Iterator[tuple[Figure, Axes]]":
+    # Loaded where something is drawn: the code location must load at once, and most pages of a new store have no chart.
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(7.4, height), layout="constrained")
+        axes = figure.subplots()
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        axes.tick_params(length=0)
+        yield figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: "Figure") -> str:
     target = io.StringIO()
     # No date in it: the same day drawn twice is the same page.
     figure.savefig(target, format="svg", transparent=True, metadata={"Date": None})

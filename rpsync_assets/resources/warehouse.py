@@ -13,13 +13,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import duckdb
-from dagster_duckdb import DuckDBResource
+from typing import TYPE_CHECKING, Any
 
 from rpsync_assets.columns import TABLES, Column, Table, described
 from rpsync_assets.resources.private import PRIVATE_FILE, private_file, private_folder
+
+if TYPE_CHECKING:
+    # Loaded where it is used: most processes never ask, and what is loaded with the graph is frozen for good
+    # (``definitions``), which DuckDB would complain of at the end.
+    import duckdb
 
 DOCUMENTATION = "documentation"
 _DOCUMENTATION_COLUMNS = {
@@ -45,8 +47,10 @@ class Warehouse:
     meanings: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @contextmanager
-    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def connection(self) -> "Iterator[duckdb.DuckDBPyConnection]":
         """An open connection to read from, closed whatever happens."""
+        import duckdb  # noqa: PLC0415
+
         connection = duckdb.connect(str(self.database), read_only=True)
         try:
             yield connection
@@ -60,6 +64,8 @@ class Warehouse:
             question: names each file as a table.
             files: table name -> file.
         """
+        from dagster_duckdb import DuckDBResource  # noqa: PLC0415
+
         memory = DuckDBResource(database=":memory:")
         with memory.get_connection() as connection:
             try:
@@ -87,6 +93,8 @@ class Warehouse:
             lock.write(hashlib.sha256("\n".join(statements).encode()).hexdigest())
 
     def _replace(self, statements: list[str]) -> None:
+        import duckdb  # noqa: PLC0415
+
         private_folder(self.database.parent)
         fresh = self.database.with_name(f"{self.database.name}.part")
         fresh.unlink(missing_ok=True)
