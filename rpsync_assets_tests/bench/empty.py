@@ -1,4 +1,4 @@
-"""What Dagster itself costs: runs of as many steps with as many checks, none of which does anything.
+"""What Dagster itself costs: runs of as many steps with as many checks, partitioned as the day is, that do nothing.
 
 Belongs here: the empty graph. As a program, ``python -m rpsync_assets_tests.bench.empty FILE`` runs what a JSON file
 asks for, in a process as fresh as the day's: Dagster's own modules are loaded on the way there, too. Does not: anything
@@ -11,6 +11,13 @@ from pathlib import Path
 
 import dagster as dg
 
+PARTITIONS = dg.MultiPartitionsDefinition(
+    {
+        "business_date": dg.DailyPartitionsDefinition("2026-01-01", end_offset=1),
+        "product_store": dg.StaticPartitionsDefinition(["US", "AU"]),
+    }
+)
+PARTITION = dg.MultiPartitionKey({"business_date": "2026-01-02", "product_store": "AU"})
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -30,7 +37,8 @@ def _nothing(number: int, checks: int) -> dg.AssetsDefinition:
     @dg.asset(
         name=name,
         deps=[f"nothing_{number - 1}"] if number else [],
-        check_specs=[dg.AssetCheckSpec(one, asset=name) for one in names],
+        partitions_def=PARTITIONS,
+        check_specs=[dg.AssetCheckSpec(one, asset=name, partitions_def=PARTITIONS) for one in names],
     )
     def nothing():
         return dg.MaterializeResult(check_results=[dg.AssetCheckResult(passed=True, check_name=one) for one in names])
@@ -44,7 +52,7 @@ def main() -> None:
     with dg.DagsterInstance.from_config(asked["home"]) as instance:
         for steps, checks in asked["runs"]:
             job = empty(steps, checks).resolve_job_def("empty")
-            assert job.execute_in_process(instance=instance, run_config=QUIET).success
+            assert job.execute_in_process(instance=instance, partition_key=PARTITION, run_config=QUIET).success
 
 
 if __name__ == "__main__":
