@@ -1,6 +1,6 @@
 """The two dimensions of the graph: the business date and the product store.
 
-Belongs here: partition definitions, keys and their meaning. Does not: jobs or schedules.
+Belongs here: partition definitions, keys, their meaning and how a text names them. Does not: jobs or schedules.
 
 One zone per date dimension is all Dagster has, so the dates are those of the easternmost zone: every store's today is
 always among them. Whether a date has begun in the store's own zone the assets ask themselves (``refuse_future``).
@@ -86,3 +86,18 @@ def build_partitions(settings: Settings) -> Partitions:
         start_date=first_date(settings).isoformat(), timezone=EASTERNMOST, end_offset=1
     )
     return Partitions(dg.MultiPartitionsDefinition({"business_date": by_day, "product_store": by_store}), by_store)
+
+
+def placed(found: str, partition: str) -> str:
+    """What was found, and of which store and day; ``unplaced`` takes that off again."""
+    return f"{found}{_place(partition)}"
+
+
+def unplaced(found: str, partition: str) -> str:
+    """What was found, where the store and day are plain to see."""
+    return found.removesuffix(_place(partition))
+
+
+def _place(partition: str) -> str:
+    day, _, store = partition.rpartition("|")
+    return f" · {' '.join(filter(None, (store, day)))}"

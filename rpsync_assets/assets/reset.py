@@ -5,6 +5,7 @@ Belongs here: filtered_reset, its accounting and the guards on its rows. Does no
 """
 
 import logging
+import time
 from collections.abc import Callable
 
 import dagster as dg
@@ -31,6 +32,7 @@ from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
 from rpsync_assets.partitions import Slot, today_in
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
+from rpsync_assets.resources.sftp_session import TELL_SECONDS
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
@@ -147,13 +149,13 @@ def accounting_table(accounting: Accounting, *, lines: int, owed: int) -> pl.Dat
 
 
 def _progress(file_name: str, rows: int) -> Callable[[int], None]:
-    """Say how far a long filter is, every million rows or so."""
-    told = 0
+    """Say how far a long filter is, every few seconds."""
+    told = time.monotonic()
 
     def tell(done: int) -> None:
         nonlocal told
-        if done - told >= 1_000_000:
-            told = done
+        if (now := time.monotonic()) - told >= TELL_SECONDS:
+            told = now
             _log.info("%s: filtered %.1f of %.1f million rows", file_name, done / 1e6, rows / 1e6)
 
     return tell

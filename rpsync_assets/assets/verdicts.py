@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from rpsync_assets.core.guards import Verdict
+from rpsync_assets.partitions import placed
 
 
 class ReleaseConfig(dg.Config):
@@ -69,18 +70,3 @@ def check_result(verdict: Verdict, *, release: str = "") -> dg.AssetCheckResult:
 def of_partition(result: dg.AssetCheckResult, partition: str) -> dg.AssetCheckResult:
     """A check result that says whose it is: Dagster lists the stores and days of a check under each other."""
     return result._replace(description=placed(result.description or "", partition))
-
-
-def placed(found: str, partition: str) -> str:
-    """What was found, and of which store and day; ``unplaced`` takes that off again."""
-    return f"{found}{_place(partition)}"
-
-
-def unplaced(found: str, partition: str) -> str:
-    """What was found, where the store and day are plain to see."""
-    return found.removesuffix(_place(partition))
-
-
-def _place(partition: str) -> str:
-    day, _, store = partition.rpartition("|")
-    return f" · {' '.join(filter(None, (store, day)))}"

@@ -18,11 +18,10 @@ from typing import Any
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 
-from rpsync_assets.assets.verdicts import placed
 from rpsync_assets.clock.progress import Progress
 from rpsync_assets.core.errors import NotYetError
 from rpsync_assets.failures import RERUN_HELPS, RUN_RETRIES
-from rpsync_assets.partitions import Partitions, Slot
+from rpsync_assets.partitions import Partitions, Slot, placed
 from rpsync_assets.settings import Settings
 from rpsync_assets.store_settings import StoreSettings
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from rpsync_assets.assets.verdicts import unplaced
+from rpsync_assets.partitions import unplaced
 
 DAYS = 30
 

@@ -28,9 +28,8 @@ from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from sqlalchemy import Engine, event
 
-from rpsync_assets.assets.verdicts import unplaced
 from rpsync_assets.definitions import build_defs
-from rpsync_assets.partitions import Slot
+from rpsync_assets.partitions import Slot, unplaced
 from rpsync_assets.settings import Settings
 
 _LOADED: dict[str, dg.Definitions] = {}
