@@ -33,16 +33,7 @@ class Place:
 def place_of(sources: Sources, asked: str) -> Place:
     """The facility, as the filter knew it on the day; else as the OMS knows it now."""
     wanted = asked.strip().upper()
-    columns = ["store_code", "facility_id"]
-    # What the filter found on the day goes before what the OMS says now: a facility may have closed since.
-    known = [] if (kept := sources.table("filtered_reset")) is None else [kept.select(columns).unique()]
-    known += [frame.select(store_code="facility_id", facility_id="facility_id").unique() for frame in known]
-    shared: list[str] = []
-    if (listed := sources.ask(lambda oms: oms.facilities(sources.store))) is not None:
-        now, shared = known_facilities(listed)
-        known.append(now.select(columns))
-    codes = pl.concat(known) if known else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    codes = codes.with_columns(facility_key("store_code")).unique(maintain_order=True)
+    codes, shared = sources.once("store codes", lambda: _store_codes(sources))
     # An id means the facility even where its text is another one's store code: that is who it is.
     by_id = codes.filter(pl.col("facility_id").str.to_uppercase() == wanted)["facility_id"].to_list()
     match = by_id or codes.filter(pl.col("store_code") == wanted)["facility_id"].to_list()
@@ -53,6 +44,20 @@ def place_of(sources: Sources, asked: str) -> Place:
     its = frozenset(codes.filter(pl.col("facility_id") == match[0])["store_code"].to_list())
     named = " and ".join(sorted(its - {match[0].upper()})) or "the same"
     return Place(match[0], its, (f"Facility {match[0]}; Retail Pro's store code for it is {named}.",))
+
+
+def _store_codes(sources: Sources) -> tuple[pl.DataFrame, list[str]]:
+    """``store_code`` in upper case and ``facility_id``, and the codes that two facilities claim."""
+    columns = ["store_code", "facility_id"]
+    # What the filter found on the day goes before what the OMS says now: a facility may have closed since.
+    known = [] if (kept := sources.table("filtered_reset")) is None else [kept.select(columns).unique()]
+    known += [frame.select(store_code="facility_id", facility_id="facility_id").unique() for frame in known]
+    shared: list[str] = []
+    if (listed := sources.ask(lambda oms: oms.facilities(sources.store))) is not None:
+        now, shared = known_facilities(listed)
+        known.append(now.select(columns))
+    codes = pl.concat(known) if known else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    return codes.with_columns(facility_key("store_code")).unique(maintain_order=True), shared
 
 
 def _why_unknown(sources: Sources, wanted: str, shared: list[str]) -> Iterable[str]:

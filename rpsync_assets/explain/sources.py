@@ -5,7 +5,7 @@ Belongs here: tables, state, publications, the OMS and the landed file of one st
 Nothing is made or changed: what is not there is told as not there.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -42,7 +42,7 @@ class Sources:
     oms_trouble: str = ""
     _read: dict[str, pl.DataFrame | None] = field(default_factory=dict[str, pl.DataFrame | None])
     _files: dict[Path, RawFile] = field(default_factory=dict[Path, RawFile])
-    _keys: dict[tuple[str, str], pl.Series] = field(default_factory=dict[tuple[str, str], pl.Series])
+    _reckoned: dict[Hashable, Any] = field(default_factory=dict[Hashable, Any])
 
     @property
     def its(self) -> StoreSettings:
@@ -98,19 +98,26 @@ class Sources:
             self._read[name] = pl.read_parquet(path, hive_partitioning=False) if path.exists() else None
         return self._read[name]
 
+    def once(self, what: Hashable, reckon: Callable[[], Answer]) -> Answer:
+        """What is the same for every key of the day: a report explains dozens of them.
+
+        Args:
+            what: a name for it.
+            reckon: gives it, the first time that it is asked for.
+        """
+        if what not in self._reckoned:
+            self._reckoned[what] = reckon()
+        return self._reckoned[what]
+
     def matching(
         self, name: str, column: str, as_key: Callable[[str], pl.Expr], wanted: Collection[object]
     ) -> pl.DataFrame | None:
-        """The rows of a partition whose text in a column means one of some keys.
-
-        Keys of hundreds of thousands of texts take longer than all else: they are reckoned once.
-        """
-        table = self.table(name)
-        if table is None:
+        """The rows of a partition whose text in a column means one of some keys."""
+        if (table := self.table(name)) is None:
             return None
-        if (name, column) not in self._keys:
-            self._keys[name, column] = table.select(as_key(column)).to_series()
-        return table.filter(self._keys[name, column].is_in(list(wanted)))
+        # Keys of hundreds of thousands of texts take longer than all else.
+        keys = self.once(("keys", name, column), lambda: table.select(as_key(column)).to_series())
+        return table.filter(keys.is_in(list(wanted)))
 
     def made_at(self, name: str, *, dated: bool = True) -> datetime | None:
         """When a partition was written."""
@@ -119,7 +126,7 @@ class Sources:
 
     def run_id(self, name: str, *, dated: bool = True) -> str | None:
         """The run that wrote a partition."""
-        return self.tables.run_id(name, self._partition(dated=dated))
+        return self.once(("run", name, dated), lambda: self.tables.run_id(name, self._partition(dated=dated)))
 
     def _path(self, name: str, *, dated: bool) -> Path:
         return self.tables.path(name, self._partition(dated=dated))
@@ -138,11 +145,13 @@ class Sources:
 
     def deliveries(self, kind: Kind) -> list[Delivery]:
         """What was taken for delivery for the day; one without ``delivered_at`` may have gone out all the same."""
-        return [] if self.state is None else self.state.deliveries(self.store, self.day, kind)
+        state = self.state
+        return [] if state is None else self.once((kind, "taken"), lambda: state.deliveries(self.store, self.day, kind))
 
     def went_out(self, kind: Kind) -> list[Delivery]:
         """What is known to have been delivered for the day."""
-        return [] if self.state is None else self.state.went_out(self.store, self.day, kind)
+        state = self.state
+        return [] if state is None else self.once((kind, "out"), lambda: state.went_out(self.store, self.day, kind))
 
     @property
     def raw(self) -> dict[str, Any] | None:

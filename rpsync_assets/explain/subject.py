@@ -113,8 +113,7 @@ def find(sources: Sources, facility: str, upc: str) -> tuple[Subject, Step]:
 
 def _product(sources: Sources, typed: str) -> Product:
     """A UPC goes before a SKU: a SKU of digits only is one if no product has it as its UPCA."""
-    number = pl.DataFrame({"upc": [typed]}).select(gtin_key("upc")).item()
-    name = typed.strip()
+    number, name = gtin.number(typed), typed.strip()
     if number is not None:
         its = number
         found = (
@@ -245,7 +244,7 @@ def _why_not(sources: Sources, row: dict[str, Any]) -> Iterable[str]:
 
 
 def _number(upca: str | None) -> int | None:
-    return pl.DataFrame({"upca": [upca]}, schema={"upca": pl.String}).select(gtin_key("upca")).item()
+    return None if upca is None else gtin.number(upca)
 
 
 def same_code(text: str) -> str:

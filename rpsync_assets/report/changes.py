@@ -10,9 +10,10 @@ import polars as pl
 
 from rpsync_assets.core import gtin
 from rpsync_assets.core.atp import NOTES
-from rpsync_assets.core.change import PARTS, corrections, explained
+from rpsync_assets.core.change import PARTS
 from rpsync_assets.core.feed import ONLINE_FACILITY
 from rpsync_assets.core.keys import KEY
+from rpsync_assets.explain.change_step import day_change
 from rpsync_assets.explain.shop_steps import nothing_read
 from rpsync_assets.explain.sources import Sources
 
@@ -64,14 +65,14 @@ def by_variance(sources: Sources) -> pl.DataFrame | None:
 
 def published(sources: Sources) -> pl.DataFrame | None:
     """The full reset's rows, the largest change first: ``core.change.PARTS`` and ``why`` say where each comes from."""
-    plan, atp, reset = (sources.table(name) for name in ("shopify_full_reset", "online_atp", "reset_import"))
+    plan, change = sources.table("shopify_full_reset"), day_change(sources)
     if plan is None or nothing_read(sources, plan):
         return None
-    if atp is None or reset is None:
+    if change is None:
         blank = [pl.lit(None, dtype=pl.Int64).alias(part) for part in PARTS]
         rows = plan.with_columns(*blank, note=pl.lit(None, dtype=pl.String))
     else:
-        rows = explained(plan, atp, corrections(reset, sources.table("variance_import")))
+        rows = change.parts
     parts = [
         pl.when(pl.col(part) != 0).then(pl.format("{} {}", _signed(part), pl.lit(words)))
         for part, words in PARTS.items()
@@ -107,12 +108,11 @@ def published_since(sources: Sources) -> pl.DataFrame | None:
 
 def story_places(sources: Sources, rows: pl.DataFrame) -> list[str | None]:
     """For each row the facility whose story tells most of its product: its own, else where the day corrected most."""
-    atp, reset = sources.table("online_atp"), sources.table("reset_import")
-    if atp is None or reset is None:
+    if (change := day_change(sources)) is None:
         return [None] * rows.height
-    changed = corrections(reset, sources.table("variance_import")).with_columns(pl.col("units").abs())
+    changed = change.corrected.with_columns(pl.col("units").abs())
     best = (
-        atp.filter(pl.col("scope") == "facility")
+        change.now.filter(pl.col("scope") == "facility")
         .join(rows.select("product_id").unique(), on="product_id", how="semi")
         .join(changed, on=KEY, how="left")
         .sort(pl.col("units").fill_null(0), "counted_in_channel", descending=True)

@@ -138,3 +138,8 @@ def number_by_hand(bare: str) -> int | None:
 @settings(max_examples=60, deadline=None)
 def test_the_check_digit_agrees_with_the_rule_written_out(number: int) -> None:
     assert check_digit_holds(number) == check_digit_by_hand(number)
+
+
+@given(st.text(alphabet="0123456789+-.eE _,٣３", max_size=30) | st.from_regex(r"0{0,10}[0-9]{0,20}", fullmatch=True))
+def test_one_text_has_the_key_that_it_has_among_many(text: str) -> None:
+    assert gtin.number(text) == pl.DataFrame({"upc": [text]}).select(gtin.key(pl.col("upc"))).item()
