@@ -141,9 +141,10 @@ def _reset_line(sources: Sources, row: dict[str, Any]) -> str:
 
 def newest(sources: Sources, subject: Subject) -> dict[str, Any] | None:
     """The key's newest accepted row, of whatever day."""
-    if sources.state is None or subject.facility_id is None or subject.product_id is None:
+    state, facility, product = sources.state, subject.facility_id, subject.product_id
+    if state is None or facility is None or product is None:
         return None
-    return sources.state.accepted_row(sources.store, subject.facility_id, subject.product_id)
+    return sources.once(("newest", facility, product), lambda: state.accepted_row(sources.store, facility, product))
 
 
 def _newer(sources: Sources, subject: Subject, than: datetime) -> list[str]:

@@ -71,13 +71,14 @@ class Subject:
         """The rows of a table that are of the key; a row that failed may know no product, and has its UPCA."""
         if table is None:
             return None
-        here = table.filter(pl.col("facility_id") == (self.facility_id or ""))
-        mine = here.filter(pl.col("product_id") == (self.product_id or ""))
-        nameless = here.filter(pl.col("product_id").is_null()) if self.product_id else here
-        if self.number is None or "upca" not in table.columns or nameless.is_empty():
+        here = pl.col("facility_id") == (self.facility_id or "")
+        mine = table.filter(here, pl.col("product_id") == (self.product_id or ""))
+        all_named = self.product_id is not None and not table["product_id"].has_nulls()
+        if self.number is None or "upca" not in table.columns or all_named:
             return mine
+        nameless = table.filter(here, pl.col("product_id").is_null()) if self.product_id else table.filter(here)
         # UPCs are read last: that takes longest.
-        return pl.concat([mine, nameless.filter(gtin_key("upca") == self.number)])
+        return pl.concat([mine, nameless.filter(gtin_key("upca") == self.number)]) if nameless.height else mine
 
     def kept_in(self, sources: Sources, name: str) -> pl.DataFrame | None:
         """The rows of the key among those that the filter kept: by product, or by the UPC as it stood in the file."""
