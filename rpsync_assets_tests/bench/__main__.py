@@ -141,8 +141,8 @@ def _limits(result: dict[str, Any]) -> list[tuple[str, bool]]:
 def _world(folder: Path, asked: argparse.Namespace, console: Console) -> dict[str, Any]:
     result: dict[str, Any] = {}
     console.print(f"making a world of size {asked.size} ...")
-    # The day of the second store is measured: the first one's is also the world's first, with all views to make.
-    with running(folder / "data", size_named(asked.size), 7, choose("2")) as environment:
+    stores = choose("4" if "day" in asked.only else "1")
+    with running(folder / "data", size_named(asked.size), 7, stores) as environment:
         morning = list(environment.mornings.values())[-1]
         result |= {"file_bytes": morning.file_bytes, "file_rows": morning.total_rows}
         file = environment.world.sftp_root / morning.remote_path
@@ -156,8 +156,8 @@ def _world(folder: Path, asked: argparse.Namespace, console: Console) -> dict[st
             console.print("the filter of longer and longer files ...")
             result["growth"] = growth.of_length(file, folder, min(asked.rounds, 3))
         if "day" in asked.only:
-            console.print("one day of one store, and one of another before it ...")
-            result["day"] = day.measure(environment, folder, min(asked.rounds, 3))
+            console.print(f"the day of {len(stores)} stores ...")
+            result["day"] = day.measure(environment, folder)
     if "growth" in asked.only:
         console.print("days of more and more stores ...")
         result["stores"] = growth.of_stores(folder)

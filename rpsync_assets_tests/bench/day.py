@@ -1,4 +1,4 @@
-"""One day of one store beside the least that it can take: bare transfers, a bare scan, and as many empty steps.
+"""The day of a store beside the least that it can take: bare transfers, a bare scan, and as many empty steps.
 
 Belongs here: the day beside its floor. Does not: the process that the day runs in (``day_process``), growth
 (``growth``).
@@ -23,40 +23,76 @@ from rpsync_assets_tests import sshd
 from rpsync_assets_tests.bench.transfer import deliver, fetch
 
 
-def measure(environment: Environment, folder: Path, rounds: int) -> dict[str, object]:
-    """The day of the second store after that of the first, then the floor's parts, each the median of some rounds."""
-    world = environment.world
-    first, store = environment.mornings
-    morning = environment.mornings[store]
-    with sshd.serving(world.sftp_root, folder / "sshd-day") as server:
+def measure(environment: Environment, folder: Path) -> dict[str, object]:
+    """A day of each store but the first, and after each the floor's parts: the median of all.
+
+    They take turns, so that a slow moment of the machine falls on all of them. The first store's day is left out: it is
+    the world's first, with all views to make.
+    """
+    first, *stores = environment.mornings
+    days: list[dict[str, Any]] = []
+    floors: dict[str, list[float]] = {}
+    with sshd.serving(environment.world.sftp_root, folder / "sshd-day") as server:
         variables = _through(environment, server)
         run(environment, [first], folder, variables)
-        there = set(world.sftp_root.rglob("*.csv"))
-        said = run(environment, [store], folder, variables)
-        sent = sorted(set(world.sftp_root.rglob("*.csv")) - there)
-
-        def transfer() -> None:
-            fetch(server, morning.remote_path, folder)
-            for path in sent:
-                deliver(server, path)
-
-        transfers = [_timed(transfer) for _ in range(rounds + 1)][1:]
-    file = world.sftp_root / morning.remote_path
-    command = [sys.executable, "-m", "rpsync_assets_tests.bench.filters", "polars", str(file), str(folder)]
-    scans = [
-        _timed(lambda: subprocess.run(command, check=True, capture_output=True, text=True)) for _ in range(rounds + 1)
-    ][1:]
-    empty = [_empty_runs(environment, folder, said["steps_and_checks"]) for _ in range(rounds)]
-    floor = {
-        f"OpenSSH's transfers, 1 in and {len(sent)} out": statistics.median(transfers),
-        "bare polars scan": statistics.median(scans),
-        "empty Dagster runs, as many steps and checks": statistics.median(empty),
-    }
+        for store in stores:
+            there = _delivered(environment)
+            days.append(run(environment, [store], folder, variables))
+            sent = sorted(_delivered(environment) - there)
+            for name, seconds in _floor(environment, store, folder, server, sent, days[-1]).items():
+                floors.setdefault(name, []).append(seconds)
+    days.sort(key=_without_waiting)
+    floor = {name: statistics.median(seconds) for name, seconds in floors.items()}
+    usual = days[len(days) // 2]
     return {
-        **said,
+        **usual,
+        "held": all(day["held"] for day in days),
+        "peak_memory_mb": max(day["peak_memory_mb"] for day in days),
+        "all_seconds_without_waiting": [round(_without_waiting(day), 3) for day in days],
         "floor_seconds": {name: round(seconds, 3) for name, seconds in floor.items()},
-        "times_floor": round((said["command_seconds"] - said["waited_seconds"]) / sum(floor.values()), 2),
+        "all_floor_seconds": {name: [round(one, 3) for one in seconds] for name, seconds in floors.items()},
+        "times_floor": round(_without_waiting(usual) / sum(floor.values()), 2),
     }
+
+
+def _without_waiting(day: Mapping[str, Any]) -> float:
+    return day["command_seconds"] - day["waited_seconds"]
+
+
+def _delivered(environment: Environment) -> set[Path]:
+    return set(environment.world.sftp_root.rglob("*.csv"))
+
+
+def _floor(
+    environment: Environment,
+    store: str,
+    folder: Path,
+    server: sshd.Sshd,
+    sent: Sequence[Path],
+    day: Mapping[str, Any],
+) -> dict[str, float]:
+    """Seconds of what a day like this one takes at the least: the same files, rows, steps and checks."""
+    remote_path = environment.mornings[store].remote_path
+
+    def transfer() -> None:
+        fetch(server, remote_path, folder)
+        for path in sent:
+            deliver(server, path)
+
+    scan = ("rpsync_assets_tests.bench.filters", "polars", environment.world.sftp_root / remote_path, folder)
+    asked = folder / "empty.json"
+    asked.write_text(json.dumps({"home": environment.variables["DAGSTER_HOME"], "runs": day["steps_and_checks"]}))
+    return {
+        f"OpenSSH's transfers, 1 in and {len(sent)} out": _timed(transfer),
+        "bare polars scan": _timed(lambda: _command(*scan)),
+        "empty Dagster runs, as many steps and checks": _timed(
+            lambda: _command("rpsync_assets_tests.bench.empty", asked)
+        ),
+    }
+
+
+def _command(module: str, *arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", module, *map(str, arguments)], check=True, capture_output=True)
 
 
 def run(environment: Environment, stores: Sequence[str], folder: Path, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -88,14 +124,6 @@ def _through(environment: Environment, server: sshd.Sshd) -> dict[str, str]:
     config.write_text(text, "utf-8")
     variables = {name: value for name, value in environment.variables.items() if name != "RPSYNC_SFTP_PASSWORD"}
     return {**variables, "RPSYNC_CONFIG": str(config), "RPSYNC_SFTP_KEY_FILE": str(server.key_file)}
-
-
-def _empty_runs(environment: Environment, folder: Path, runs: Sequence[Sequence[int]]) -> float:
-    """What Dagster itself costs: as many runs of as many steps and checks that do nothing, on the same instance."""
-    asked = folder / "empty.json"
-    asked.write_text(json.dumps({"home": environment.variables["DAGSTER_HOME"], "runs": runs}))
-    command = [sys.executable, "-m", "rpsync_assets_tests.bench.empty", str(asked)]
-    return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def _timed(what: Any) -> float:
