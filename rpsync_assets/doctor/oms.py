@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, te
 from rpsync_assets.core.errors import SetupError
 from rpsync_assets.doctor.checkup import PATIENCE_SECONDS, Checkup, Doubt
 from rpsync_assets.doctor.machine import read_only
-from rpsync_assets.resources import oms_sql
+from rpsync_assets.resources import oms_lookup_sql, oms_sql
 from rpsync_assets.resources.databases import open_replica, told_plainly
 from rpsync_assets.resources.oms_reader import OmsReader
 from rpsync_assets.settings import Settings
@@ -95,7 +95,8 @@ class OmsLook:
 
     def questions(self) -> dict[str, str]:
         """What the graph asks with these settings."""
-        told = {name: asked for name, asked in vars(oms_sql).items() if name.isupper() and name[0] != "_"}
+        asked_in = {**vars(oms_sql), **vars(oms_lookup_sql)}
+        told = {name: asked for name, asked in asked_in.items() if name.isupper() and name[0] != "_"}
         found = {name: asked for name, asked in told.items() if isinstance(asked, str) and name != "PHYSICAL_MOVEMENT"}
         for by in sorted({store.booked_by for store in self.settings.stores.values()}):
             found[f"UNREPORTED_SHIPMENTS ({by})"] = oms_sql.UNREPORTED_SHIPMENTS[by]

@@ -17,7 +17,7 @@ from rpsync_assets.core.active import EXCLUDED_REASONS
 from rpsync_assets.core.reset import REASONS
 from rpsync_assets.explain.sources import Sources
 from rpsync_assets.explain.subject import gtin_key, same_codes
-from rpsync_assets.resources.oms_sql import MOST_FOUND
+from rpsync_assets.resources.oms_lookup_sql import MOST_FOUND
 
 MOST_PRODUCTS = MOST_FOUND - 1
 LONGEST_QUESTION = 200

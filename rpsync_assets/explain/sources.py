@@ -20,7 +20,7 @@ from rpsync_assets.core.errors import RpsyncError
 from rpsync_assets.explain.raw_lines import RawFile
 from rpsync_assets.landed import header_of, packing_of
 from rpsync_assets.resources.databases import open_engine, open_replica, told_plainly
-from rpsync_assets.resources.oms_reader import OmsReader
+from rpsync_assets.resources.oms_lookup import OmsLookup
 from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets.resources.publications import Publications
 from rpsync_assets.resources.state import Delivery, Kind, State
@@ -38,7 +38,7 @@ class Sources:
     settings: Settings
     store: str
     day: date
-    oms: OmsReader | None
+    oms: OmsLookup | None
     oms_trouble: str = ""
     _read: dict[str, pl.DataFrame | None] = field(default_factory=dict[str, pl.DataFrame | None])
     _files: dict[Path, RawFile] = field(default_factory=dict[Path, RawFile])
@@ -80,7 +80,7 @@ class Sources:
             if one is not None and "engine" in one.__dict__:
                 one.engine.dispose()
 
-    def ask(self, question: Callable[[OmsReader], Answer]) -> Answer | None:
+    def ask(self, question: Callable[[OmsLookup], Answer]) -> Answer | None:
         """The OMS's answer; None where it has none to give, and ``oms_trouble`` says why."""
         if self.oms is None:
             return None
@@ -217,7 +217,7 @@ def opened(settings: Settings, store: str, day: date) -> Iterator[Sources]:
 
 
 @contextmanager
-def _reading(settings: Settings) -> Iterator[OmsReader]:
+def _reading(settings: Settings) -> Iterator[OmsLookup]:
     url = settings.oms_database_url
     engine = open_replica(url) if settings.oms.kind == "hotwax" else open_engine(url)
     try:
@@ -226,6 +226,6 @@ def _reading(settings: Settings) -> Iterator[OmsReader]:
         with connection:
             # Only read from, and let go of at the end: a database that went away meanwhile cannot spoil the answer.
             connection.begin()
-            yield OmsReader(connection, datetime.now(UTC))
+            yield OmsLookup(connection, datetime.now(UTC))
     finally:
         engine.dispose()

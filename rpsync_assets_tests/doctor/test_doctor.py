@@ -15,7 +15,7 @@ from rpsync_assets.cli import app
 from rpsync_assets.doctor import machine, shopify
 from rpsync_assets.doctor.oms import OmsLook
 from rpsync_assets.oms import tables
-from rpsync_assets.resources import oms_sql
+from rpsync_assets.resources import oms_lookup_sql, oms_sql
 from rpsync_assets_tests.doctor.conftest import Setup
 from rpsync_assets_tests.graph.tiny_oms import TinyOms
 
@@ -198,7 +198,8 @@ def test_what_hangs_on_a_broken_thing_is_not_looked_at_and_the_rest_is(setup: Se
 
 
 def test_every_question_of_the_graph_is_asked(setup: Setup) -> None:
-    told = {name: asked for name, asked in vars(oms_sql).items() if name.isupper() and name[0] != "_"}
+    asked_in = {**vars(oms_sql), **vars(oms_lookup_sql)}
+    told = {name: asked for name, asked in asked_in.items() if name.isupper() and name[0] != "_"}
     theirs = {name for name, asked in told.items() if isinstance(asked, str | dict)} - {"PHYSICAL_MOVEMENT"}
     assert {name.split(" ")[0] for name in OmsLook(setup.settings()).questions()} == theirs
 
