@@ -26,9 +26,10 @@ from rpsync_assets.landed import header_of
 from rpsync_assets.partitions import Slot
 from rpsync_assets.resources.landing import Arrival, Landing, checksum
 from rpsync_assets.resources.sftp import Sftp
-from rpsync_assets.resources.sftp_session import RemoteFile, SftpSession, telling
+from rpsync_assets.resources.sftp_session import RemoteFile, SftpSession
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.store_settings import StoreSettings
+from rpsync_assets.telling import telling
 
 _log = logging.getLogger(__name__)
 

@@ -4,10 +4,6 @@ Belongs here: filtered_reset, its accounting and the guards on its rows. Does no
 (``core/reset``), delivery (``assets/reset_parts``).
 """
 
-import logging
-import time
-from collections.abc import Callable
-
 import dagster as dg
 import polars as pl
 
@@ -32,12 +28,10 @@ from rpsync_assets.core.reset import REASONS, Accounting, known_facilities
 from rpsync_assets.partitions import Slot, today_in
 from rpsync_assets.resources.oms import Oms
 from rpsync_assets.resources.outbox import Outbox
-from rpsync_assets.resources.sftp_session import TELL_SECONDS
 from rpsync_assets.resources.state import State
 from rpsync_assets.resources.tables import Tables
 from rpsync_assets.settings import Settings
-
-_log = logging.getLogger(__name__)
+from rpsync_assets.telling import telling
 
 FILTER_CHECKS = {
     "rows_accounted_for": "Every row of the raw file is kept, inactive, or rejected for a reason: to the row.",
@@ -78,7 +72,8 @@ def filtered_reset(
         active = active_products
         if slot.day == today_in(store.zone):
             active = with_newly_listed(active, compile_active(reader.listed_products(slot.store)).active)
-    outcome = filter_landed(raw, store, active, facilities, on_rows=_progress(raw["file_name"], raw["rows"]))
+    tell = telling(f"filtering {raw['file_name']}", "million rows")
+    outcome = filter_landed(raw, store, active, facilities, on_rows=lambda done: tell(done, raw["rows"]))
     accounting = outcome.accounting
     checks = require([guards.rows_accounted_for(accounting, lines=raw["rows"])])
     spreadsheet = keep_rejected(outcome.rejected, raw, slot, tables, rejections)
@@ -146,16 +141,3 @@ def accounting_table(accounting: Accounting, *, lines: int, owed: int) -> pl.Dat
     rejected = {f"rejected: {reason}": accounting.rejected.get(reason, 0) for reason in REASONS}
     rows = [*fates.items(), *rejected.items()]
     return pl.DataFrame(rows, schema={"fate": pl.String, "rows": pl.Int64}, orient="row")
-
-
-def _progress(file_name: str, rows: int) -> Callable[[int], None]:
-    """Say how far a long filter is, every few seconds."""
-    told = time.monotonic()
-
-    def tell(done: int) -> None:
-        nonlocal told
-        if (now := time.monotonic()) - told >= TELL_SECONDS:
-            told = now
-            _log.info("%s: filtered %.1f of %.1f million rows", file_name, done / 1e6, rows / 1e6)
-
-    return tell

@@ -11,7 +11,6 @@ but OpenSSH does not have it, so it is not used.
 import hashlib
 import logging
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ import paramiko
 
 from rpsync_assets.core.errors import BusyError, SetupError, UnreachableError
 from rpsync_assets.resources.sftp_requests import block_sizes, entries, read_blocks, write_blocks
+from rpsync_assets.telling import telling
 
 PARTIAL = ".part"
 """Temporary names end so; HotWax picks up ``*.csv`` only."""
-TELL_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -262,21 +261,6 @@ def _folder_errors(folder: str) -> Iterator[None]:
         raise SetupError(
             f"The SFTP server does not let us read or write in '{folder}'", "Ask its owner for the rights"
         ) from error
-
-
-def telling(path: str) -> Callable[[int, int], None]:
-    """Say how far a long transfer is, every ten percent or two seconds, whichever is rarer."""
-    told_at, told_percent = time.monotonic(), 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal told_at, told_percent
-        percent = 100 * done // total if total else 100
-        now = time.monotonic()
-        if percent >= told_percent + 10 and now - told_at >= TELL_SECONDS:
-            told_at, told_percent = now, percent
-            _log.info("%s: %d%% of %.0f MB", path, percent, total / 1e6)
-
-    return tell
 
 
 def _is_plain_name(name: str) -> bool:

@@ -15,9 +15,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
+from rpsync_assets import telling as telling_room
 from rpsync_assets.core.errors import NotYetError, SetupError, UnreachableError
-from rpsync_assets.resources import sftp_session
-from rpsync_assets.resources.sftp_session import PARTIAL, telling
+from rpsync_assets.resources.sftp_session import PARTIAL
+from rpsync_assets.telling import telling
 from rpsync_assets_tests import sshd
 from rpsync_assets_tests.resources import odd_server
 from rpsync_assets_tests.resources.conftest import HOST, ON_THE_LIBRARY, MakeSftp, Server, door, emptied
@@ -159,7 +160,7 @@ def test_a_slow_transfer_is_not_cut_off_while_bytes_flow_and_says_how_far_it_is(
     content = BIG[:600_000]
     drop(root / INCOMING, "slow.csv", content)
     slow = door(far, timeout_seconds=1, pauses=())
-    monkeypatch.setattr(sftp_session, "TELL_SECONDS", 0.5)
+    monkeypatch.setattr(telling_room, "SECONDS", 0.5)
     caplog.set_level(logging.INFO, "rpsync_assets")
     sink = io.BytesIO()
     with slow.session() as session:
