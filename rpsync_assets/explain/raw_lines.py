@@ -3,8 +3,8 @@
 Belongs here: by the digits of a UPC, or by number, without parsing the file. Does not: what became of the line.
 
 A plain file is mapped into memory and searched by the C library (300 MB take 0.2 s), and what was searched is let go,
-so that memory does not grow with the file; one that is packed has to be unpacked first, which takes seconds. Numbers
-are told by the marks that were set when the file arrived (``resources/line_marks``).
+so that memory does not grow with the file; one that is packed is unpacked once for as long as it is looked at, which
+takes seconds. Numbers are told by the marks that were set when the file arrived (``resources/line_marks``).
 """
 
 import csv
@@ -13,12 +13,14 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
 
 from rpsync_assets.core import cells
 from rpsync_assets.core.encoding import Packing
 from rpsync_assets.core.header import Header
-from rpsync_assets.core.lines import count_lines
 from rpsync_assets.resources.landing import blocks, raw_lines
 from rpsync_assets.resources.line_marks import marked
 
@@ -32,11 +34,11 @@ _NO_DECIMALS = re.compile(r"[.,]0+$")
 class RawLine:
     """One line as sent; ``number`` is 0 until it is asked for."""
 
-    number: int
+    offset: int
     text: str
     store_code: str = ""
     upc: str = ""
-    offset: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,31 @@ class RawFile:
     header: Header
     sha256: str
 
+    @cached_property
+    def _unpacked(self) -> IO[bytes]:
+        """What is packed, unpacked once: a report looks for dozens of lines."""
+        copy = NamedTemporaryFile(prefix="rpsync-")  # noqa: SIM115  closed by ``close``
+        for block in blocks(self.path, start=0, packing=self.packing):
+            copy.write(block.data)
+        copy.flush()
+        return copy
+
+    @property
+    def _plain(self) -> Path:
+        return self.path if self.packing.plain else Path(self._unpacked.name)
+
+    def close(self) -> None:
+        """Let go of what was unpacked."""
+        if "_unpacked" in self.__dict__:
+            self._unpacked.close()
+
     def holding(self, digits: str) -> list[RawLine]:
         """The lines whose UPC is these digits but for zeros before them and a spreadsheet's marks, at any code."""
-        if self.packing.plain:
-            with self._mapped() as mapped:
-                found = [self._read(text, offset=start) for start, text in self._records_with(mapped, digits)]
-        else:
-            found, before = [], 0
-            # A block holds whole records.
-            for block in blocks(self.path, start=0, packing=self.packing):
-                for start, text in self._records_with(block.data, digits):
-                    lines, _ = count_lines(block.data[:start])
-                    found.append(self._read(text, number=before + lines + 1))
-                before += count_lines(block.data)[0]
+        with self._mapped() as mapped:
+            found = [self._read(text, start) for start, text in self._records_with(mapped, digits)]
         return [line for line in found if _digits_of(line.upc) == digits]
 
-    def _records_with(self, content: "mmap.mmap | bytes", digits: str) -> Iterator[tuple[int, str]]:
+    def _records_with(self, content: mmap.mmap, digits: str) -> Iterator[tuple[int, str]]:
         """Records that hold some digits: where they begin, and their text. A quoted field may hold line ends."""
         counted, quotes, told = 0, 0, -1
         for start, end in _lines_with(content, digits.encode()):
@@ -84,28 +95,25 @@ class RawFile:
 
     def numbered(self, line: RawLine) -> RawLine:
         """A line with its number, the header being 1."""
-        if line.number:
-            return line
-        return replace(line, number=marked(self.path, self.sha256).number_at(line.offset))
+        return replace(line, number=marked(self._plain, self.sha256).number_at(line.offset))
 
     def numbers(self, wanted: Iterable[int]) -> dict[int, str]:
         """The texts of lines whose numbers are known."""
-        return raw_lines(self.path, self.packing, self.sha256, wanted)
+        return raw_lines(self._plain, Packing(), self.sha256, wanted)
 
-    def _read(self, text: str, *, number: int = 0, offset: int = 0) -> RawLine:
+    def _read(self, text: str, offset: int) -> RawLine:
         fields, names = self._fields(text), self.header.names
         if len(fields) != len(names):
-            return RawLine(number, text, offset=offset)
-        code, upc = fields[names.index(self.header.store_code)], fields[names.index(self.header.upc)]
-        return RawLine(number, text, code, upc, offset)
+            return RawLine(offset, text)
+        return RawLine(offset, text, fields[names.index(self.header.store_code)], fields[names.index(self.header.upc)])
 
     @contextmanager
     def _mapped(self) -> Iterator[mmap.mmap]:
-        with self.path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        with self._plain.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             yield mapped
 
 
-def _lines_with(content: "mmap.mmap | bytes", needle: bytes) -> Iterator[tuple[int, int]]:
+def _lines_with(content: mmap.mmap, needle: bytes) -> Iterator[tuple[int, int]]:
     """Lines that hold some bytes: where they begin and end."""
     end = 0
     for window in range(0, len(content), _WINDOW):
@@ -118,13 +126,12 @@ def _lines_with(content: "mmap.mmap | bytes", needle: bytes) -> Iterator[tuple[i
         _let_go(content, window, window + _WINDOW)
 
 
-def _let_go(content: "mmap.mmap | bytes", start: int, end: int) -> None:
+def _let_go(content: mmap.mmap, start: int, end: int) -> None:
     """Pages of a mapped file count as this process's memory until somebody else needs it; the file stays cached."""
-    if isinstance(content, mmap.mmap):
-        content.madvise(mmap.MADV_DONTNEED, start, min(end, len(content)) - start)
+    content.madvise(mmap.MADV_DONTNEED, start, min(end, len(content)) - start)
 
 
-def _record_around(content: "mmap.mmap | bytes", start: int, end: int, *, inside: bool) -> tuple[int, int]:
+def _record_around(content: mmap.mmap, start: int, end: int, *, inside: bool) -> tuple[int, int]:
     """Where the record begins and ends that a line is part of; ``inside``: a quote is open where the line begins."""
     while inside and start:
         before = content.rfind(b"\n", 0, start - 1) + 1
@@ -139,7 +146,7 @@ def _record_around(content: "mmap.mmap | bytes", start: int, end: int, *, inside
     return start, end
 
 
-def _times(content: "mmap.mmap | bytes", what: bytes, start: int, end: int) -> int:
+def _times(content: mmap.mmap, what: bytes, start: int, end: int) -> int:
     times = 0
     for at in range(start, end, _CHUNK):
         times += content[at : min(at + _CHUNK, end)].count(what)

@@ -75,7 +75,9 @@ class Sources:
         return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 
     def close(self) -> None:
-        """Let go of the state database, if it was opened."""
+        """Let go of the state database and of unpacked files, if they were opened."""
+        for file in self._files.values():
+            file.close()
         for one in (self.__dict__.get("state"), self.__dict__.get("publications")):
             if one is not None and "engine" in one.__dict__:
                 one.engine.dispose()

@@ -1,5 +1,6 @@
 """Lines found in a mapped file are those that a plain look at each line finds, wherever a window of it ends."""
 
+import gzip
 import mmap
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def test_each_line_of_a_upc_is_found_with_its_number(
         found = [file.numbered(line) for line in file.holding(digits)]
         assert [(line.number, line.text) for line in found] == wanted
     assert file.numbers(range(2, len(texts) + 2)) == {number: text[:2_000] for number, text in enumerate(texts, 2)}
+
+
+def test_a_packed_file_is_unpacked_once_for_many_lines_and_nothing_of_it_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    path = tmp_path / "reset.csv.gz"
+    texts = [f"US1,,{UPCS[0]},{number}" for number in range(40)]
+    path.write_bytes(gzip.compress((FIRST + "\r\n".join(texts)).encode("utf-16")))
+    file = RawFile(path, Packing("gzip", "utf-16"), HEADER, sha256="packed")
+    assert [file.numbered(line).number for line in file.holding("36000291452")] == list(range(2, 42))
+    path.unlink()
+    assert file.numbers([3, 41, 99]) == {3: texts[1], 41: texts[39]}
+    assert len(list(scratch.iterdir())) == 1
+    file.close()
+    assert not list(scratch.iterdir())
 
 
 def test_what_was_searched_does_not_stay_in_memory(tmp_path: Path) -> None:
