@@ -112,6 +112,15 @@ def test_another_number_as_of_the_same_moment_is_a_correction() -> None:
     assert owed["quantity"].to_list() == [12]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_files_of_one_moment_the_one_written_later_is_believed(first: int) -> None:
+    """A file that Retail Pro mended and wrote anew, in whatever order the two are read."""
+    written = [T0, T0 + timedelta(hours=1)]
+    files = [earlier(("A", number, T0)).with_columns(modified_at=written[number]) for number in (first, 1 - first)]
+    owed = owed_rows(pl.DataFrame(schema=KEPT_SCHEMA), pl.concat(files, how="vertical_relaxed"), known(), along())
+    assert owed["quantity"].to_list() == [1]
+
+
 def listed(*products: tuple[str, int]) -> pl.DataFrame:
     rows = [(product, f"SKU-{product}", str(gtin), gtin, True, []) for product, gtin in products]
     return pl.DataFrame(rows, orient="row", schema=SCHEMA)

@@ -82,14 +82,14 @@ def test_a_reason_that_rejects_more_than_usual_is_held(its: Accounting, passed: 
 
 
 @pytest.mark.parametrize(
-    ("falling", "stock", "passed"), [(19, 20, True), (20, 200, True), (21, 200, False), (0, 0, True)]
+    ("falling", "stock", "passed"), [(19, 20, True), (20, 20, False), (20, 200, True), (21, 200, False), (0, 0, True)]
 )
 def test_a_shop_that_falls_to_zero_is_held(falling: int, stock: int, passed: bool) -> None:
     assert zeroed_share(falling, with_stock=stock, limits=LIMITS).passed is passed
 
 
 @pytest.mark.parametrize(
-    ("missing", "known", "passed"), [(19, 20, True), (20, 400, True), (21, 400, False), (0, 0, True)]
+    ("missing", "known", "passed"), [(19, 20, True), (20, 20, False), (20, 400, True), (21, 400, False), (0, 0, True)]
 )
 def test_a_full_file_that_lacks_keys_is_held(missing: int, known: int, passed: bool) -> None:
     assert missing_share(missing, known=known, limits=LIMITS).passed is passed

@@ -242,5 +242,6 @@ def test_of_one_count_in_the_files_of_two_days_the_later_import_is_what_stands_t
     hours: int, seen: list[str]
 ) -> None:
     """Yesterday's second generation and today's first hold the same count of A: today's is no older for that."""
-    news = unseen(imported(1, "10", "A", hours=hours), imported(2, "9", "A"))
-    assert news["product_id"].to_list() == seen
+    yesterday, today = imported(2, "9", "A"), imported(1, "10", "A", hours=hours)
+    assert unseen(today, yesterday)["product_id"].to_list() == seen
+    assert unseen(yesterday, today)["product_id"].to_list() == ([] if seen else ["A"])
