@@ -4,11 +4,12 @@ Retail Pro counts at 07:00 and knows nothing of order 1001 (A2 B2 C2 from New Yo
 before). A test makes things happen around HotWax's imports and says what lies on the shelves.
 """
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
 
+from rpsync_assets.assets import desired
 from rpsync_assets_tests.graph.tiny_oms import UPCA, at
 from rpsync_assets_tests.graph.tiny_world import Ran
 from rpsync_assets_tests.hotwax.day import HotWaxDay
@@ -124,6 +125,24 @@ def test_a_crashed_import_is_told_and_the_day_goes_on_once_it_was_imported(day: 
     day.hotwax_imports(TEN)
     assert agreed(day.confirm())
     assert day.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
+
+
+def test_what_a_crashed_import_may_have_put_in_place_is_not_sold(
+    day: HotWaxDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five of six rows stand in HotWax, with all their surplus: which of them, it tells nobody."""
+    monkeypatch.setattr(desired, "RECENT", timedelta(days=10_000))  # the file is of March, whenever this runs
+    day.file(COUNTS)
+    day.deliver()
+    day.hotwax.pick_up(at(NINE))
+    day.hotwax.crash(RESET, at(NINE), rows=5)
+    assert day.oms.on_hand()["A"] == (10, 10)
+    resources = day.defs().resources or {}
+    reader = desired.DesiredReader(resources["oms"], resources["state"], resources["outbox"])
+    read = reader.read("US", day.settings().store("US"))
+    sold = dict(read.feed.select("shopify_inventory_item_id", "quantity").iter_rows())
+    assert (sold["9A"], sold["9B"]) == (18, 18)
+    assert read.pending.height == 6
 
 
 def test_a_reset_that_is_imported_again_after_its_variance_is_taken_back_again(day: HotWaxDay) -> None:

@@ -267,7 +267,7 @@ FAULTS = (
         _DESIRED,
         "                due.append(self._given_up(reader, delivery, known))\n",
         "",
-        test="rpsync_assets_tests/simulation/test_stories.py",
+        test="rpsync_assets_tests/hotwax/test_days.py",
     ),
     Fault(
         "Shopify's own sales are sent back to it",

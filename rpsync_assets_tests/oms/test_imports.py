@@ -254,6 +254,23 @@ def test_a_variance_cannot_take_more_than_there_is(books: Books) -> None:
     assert books.ledger_disagreements() == []
 
 
+def test_a_variance_of_all_that_there_is_is_applied_whole(books: Books) -> None:
+    reset(books, ("F1", "111", 2))
+    assert vary(books, ("F1", "111", -2)) == [("applied", -2, -2)]
+    assert books.totals("F1", "A") == (0, 0)
+
+
+def test_a_variance_that_was_cut_at_zero_was_one_and_a_second_is_void(books: Books) -> None:
+    """Goods came in after it: what it could not take then is not taken from them."""
+    item = books.stock("F1", "A", 1)
+    reset(books, ("F1", "111", 1))
+    assert vary(books, ("F1", "111", -2)) == [("clamped", -2, -1)]
+    books.move(item, 5, at(120))
+    reset(books, ("F1", "222", 10), name="reset_US_20260310_g2_1of1.csv", snapshot=at(60))
+    assert vary(books, ("F1", "111", -2), name="variance_US_20260310_g2.csv") == [("void", -2, 0)]
+    assert books.totals("F1", "A") == (5, 5)
+
+
 def test_a_variance_of_a_key_that_a_newer_reset_has_counted_is_void(books: Books) -> None:
     reset(books, ("F1", "111", 10), ("F1", "222", 10))
     reset(books, ("F1", "111", 9), name="reset_US_20260311_g1_1of1.csv", snapshot=at(60))
