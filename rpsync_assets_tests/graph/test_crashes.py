@@ -66,6 +66,21 @@ def test_a_file_that_only_the_import_log_remembers_is_not_sent_again(example: Ti
     assert example.oms.on_hand() == {"A": (8, 10), "B": (8, 10), "C": (5, 5)}
 
 
+@pytest.mark.parametrize("place", ["archive", "error"])
+def test_a_file_that_was_moved_on_and_is_in_no_import_log_is_not_sent_again(
+    example: TinyWorld, counts: Rows, place: str
+):
+    """HotWax took it out of its folder and wrote no log yet, or refused it: the mend is HotWax's, no second file."""
+    example.file(counts)
+    assert not example.run(state=DyingState(example.settings().state_database_url, "mark reset")).success
+    (sent,) = (example.server / "hotwax/reset-inventory").glob("*.csv")
+    (sent.parent / place).mkdir(exist_ok=True)
+    sent.rename(sent.parent / place / sent.name)
+    watching = DyingSftp.like(example.defs().resources["sftp"])
+    assert example.run("filtered_reset_parts", sftp=watching).failures == {}
+    assert watching.uploads == []
+
+
 def test_nothing_is_sent_while_the_import_log_cannot_be_asked(example: TinyWorld, counts: Rows):
     example.file(counts)
     assert not example.run(state=DyingState(example.settings().state_database_url, "mark reset")).success

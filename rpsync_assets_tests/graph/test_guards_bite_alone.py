@@ -1,11 +1,13 @@
 """A guard that holds a day holds every button of that day, not only the run that found it."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from rpsync_assets.partitions import Slot
+from rpsync_assets.resources.outbox import Outbox
 from rpsync_assets_tests.graph.recorders import DyingSftp, TwinState
 from rpsync_assets_tests.graph.test_bad_input import HEADER
 from rpsync_assets_tests.graph.tiny_oms import UPCA
@@ -142,6 +144,25 @@ def test_twins_of_other_instances_still_send_one_file(example: TinyWorld, counts
         )
         late = example.run("filtered_reset_parts", state=state)
     assert ([twin.success for twin in twins], late.success) == ([False], True)
+    assert example.sent == ["reset_US_20260310_g1_1of1.csv"]
+    assert example.deliveries() == [("reset", 1, 1, True)]
+
+
+def test_two_machines_that_take_the_same_delivery_at_once_send_one_file(
+    example: TinyWorld, counts: Rows, tmp_path: Path
+):
+    """They share the state database and not the lock: the row that only one of them can write decides."""
+    example.file(counts)
+    example.run(*UNTIL_DELIVERY[:3])
+    first: list[Ran] = []
+    elsewhere = Outbox(tmp_path / "the other machine")
+    state = TwinState(
+        example.settings().state_database_url,
+        before=lambda: first.append(example.run("filtered_reset_parts", outbox=elsewhere)),
+    )
+    late = example.run("filtered_reset_parts", state=state)
+    assert first[0].success
+    assert late.failure.startswith("Another run is delivering the reset of US for 2026-03-10 at this moment")
     assert example.sent == ["reset_US_20260310_g1_1of1.csv"]
     assert example.deliveries() == [("reset", 1, 1, True)]
 

@@ -70,12 +70,27 @@ STORIES = {
             Event(at=14150, kind="evening"),
         ),
     ),
+    "HotWax's import died half way: its rows stood in the OMS with all their surplus, and a delta sold it": Story(
+        seed=59,
+        hotwax=True,
+        full=True,
+        zone=1,
+        booked_by_line=True,
+        lag=240,
+        days=12,
+        events=(
+            Event(at=4627, kind="snapshot", what=(7, 507, 944, 470)),
+            Event(at=4670, kind="sale", what=(929, 878, 918, 80, 856)),
+            Event(at=4790, kind="run"),
+            Event(at=4810, kind="hotwax", what=(3, 496, 643)),
+            Event(at=4922, kind="delta", what=(0, 4)),
+        ),
+    ),
 }
 
 SEEDS = {
     (12, 6): "the reset went out, its answer was lost, and a file without any active product came: HotWax had imported"
     " the reset, we had forgotten it, and its variance was never made",
-    (210, 12): "HotWax's import died half way: its rows stood in the OMS with all their surplus, and a delta sold it",
 }
 
 
