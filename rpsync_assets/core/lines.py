@@ -31,15 +31,18 @@ class Block:
         return cls(data, data.count(b'"'))
 
 
-def cut_block(piece: bytes) -> Block:
-    """The whole lines at the start of a piece of a file: up to the last line end outside quotes; empty if none ends."""
+def cut_block(piece: bytes | bytearray) -> Block:
+    """The whole lines at the start of a piece of a file: up to the last line end outside quotes; empty if none ends.
+
+    They are copied: the piece may be read into again.
+    """
     quotes = piece.count(b'"')
     end = piece.rfind(b"\n")
     tail = len(piece)
     while end >= 0:
         quotes -= piece.count(b'"', end, tail)
         if quotes % 2 == 0:
-            return Block(piece if end + 1 == len(piece) else piece[: end + 1], quotes)
+            return Block(bytes(memoryview(piece)[: end + 1]), quotes)
         tail = end
         end = piece.rfind(b"\n", 0, end)
     return Block(b"", 0)

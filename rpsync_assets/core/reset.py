@@ -52,6 +52,11 @@ REJECTED_SCHEMA = {
 }
 
 
+FEW_UNCLEAR = 100
+"""A close look at UPCs that are not plain digits takes milliseconds, however few they are: so few of a block are left
+to ``judge``, which looks at those of the whole file at once."""
+
+
 @dataclass(frozen=True)
 class Accounting:
     """Where the rows of a file went. ``read`` is counted apart from the three others."""
@@ -88,8 +93,8 @@ class Rules:
 def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series, *, plus_signs: bool = True) -> pl.Series:
     """Which rows surely are of products that are not active: a readable UPC that is not on the list.
 
-    The fast path over millions of rows: no text is trimmed or copied, but of those whose UPC is not plain digits.
-    What is unclear here is False and is judged by ``judge``.
+    The fast path over millions of rows: no text is trimmed or copied, but of those whose UPC is not plain digits, if
+    they are more than ``FEW_UNCLEAR``. What is unclear here is False and is judged by ``judge``.
 
     Args:
         rows: as ``core.reader.read_block`` gives them.
@@ -105,8 +110,8 @@ def plainly_inactive(rows: pl.DataFrame, active_gtins: pl.Series, *, plus_signs:
         readable &= ~rows["upc"].str.starts_with("+")
     surely = (readable & ~number.is_in(active_gtins.implode())).fill_null(value=False)
     unclear = number.is_null()
-    if unclear.any():
-        # Some need a closer look: a whole export may have its UPCs in quotes of its own, or with ".0" behind.
+    if unclear.sum() > FEW_UNCLEAR:
+        # A whole export may have its UPCs in quotes of its own, or with ".0" behind.
         keys = rows.filter(unclear).select(key=gtin.key(pl.col("upc")))["key"]
         inactive = (~keys.is_in(active_gtins.implode())).fill_null(value=False)
         surely = surely.scatter(unclear.arg_true(), inactive)

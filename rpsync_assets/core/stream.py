@@ -21,7 +21,7 @@ from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.header import Header
 from rpsync_assets.core.lines import Block
 from rpsync_assets.core.reader import ROW_SCHEMA, read_block
-from rpsync_assets.core.reset import FilteredReset, Rules, judge, plainly_inactive
+from rpsync_assets.core.reset import FEW_UNCLEAR, FilteredReset, Rules, judge, plainly_inactive
 
 WORKERS = 3
 MOST_UNREADABLE_ROWS = 100_000
@@ -119,8 +119,10 @@ def _sift(block: Block, header: Header, active_gtins: pl.Series) -> _Sifted:
 
 
 def _unreadable(texts: pl.Series) -> int:
-    """How many texts are no UPC; only those that are not plain digits are looked at closely, which is dear."""
+    """How many texts are no UPC; a few that are not plain digits count as none: no file is stopped by so few."""
     odd = texts.filter(
         texts.cast(pl.Int64, strict=False).is_between(gtin.SMALLEST, gtin.LARGEST).fill_null(value=False).not_()
     )
-    return odd.to_frame("upc").select(gtin.key(pl.col("upc")))["upc"].null_count() if odd.len() else 0
+    if odd.len() <= FEW_UNCLEAR:
+        return odd.len()
+    return odd.to_frame("upc").select(gtin.key(pl.col("upc")))["upc"].null_count()

@@ -238,18 +238,19 @@ def _no_line_end(path: Path, size: int, start: int) -> BadFileError:
 
 
 def _plain_blocks(path: Path, start: int, size: int) -> Iterator[Block]:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        length = os.fstat(descriptor).st_size
+    # Read into again and again: new memory for what is cut off anyway would cost more than the reading.
+    buffer = bytearray(size)
+    with path.open("rb", buffering=0) as handle:
+        length = os.fstat(handle.fileno()).st_size
         while start < length:
-            piece = os.pread(descriptor, size, start)
+            handle.seek(start)
+            read = handle.readinto(buffer)
+            piece = buffer if read == size else buffer[:read]
             block = cut_block(piece)
             if not block.data:
-                if start + len(piece) < length:
+                if start + read < length:
                     raise _no_line_end(path, size, start)
-                yield Block.of(piece + b"\n")
+                yield Block.of(bytes(piece) + b"\n")
                 return
             start += len(block.data)
             yield block
-    finally:
-        os.close(descriptor)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpsync_assets.core import stream
+from rpsync_assets.core import reset, stream
 from rpsync_assets.core.active import SCHEMA as ACTIVE_SCHEMA
 from rpsync_assets.core.errors import BadFileError
 from rpsync_assets.core.header import ColumnMap, read_header
@@ -191,11 +191,25 @@ def test_no_rows_give_empty_tables_of_the_right_shape() -> None:
 
 
 # The fast path --------------------------------------------------------------------------------------------------------
-def test_the_fast_path_only_drops_what_is_plainly_a_product_not_sold_online() -> None:
+def test_the_fast_path_only_drops_what_is_plainly_a_product_not_sold_online(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reset, "FEW_UNCLEAR", 1)
     texts = [SANDAL, "0" + SANDAL, SHOE, "012345678905", "12345678905", "", " " + SANDAL, "NULL", "+" + SANDAL, "123"]
     rows = pl.DataFrame({"upc": texts})
     inactive = [True, True, False, False, False, False, True, False, False, False]
     assert plainly_inactive(rows, ACTIVE["gtin"]).to_list() == inactive
+
+
+@pytest.mark.parametrize("few", [0, 2, 100])
+def test_a_row_has_the_same_fate_whether_its_block_was_looked_at_closely_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    for room in (reset, stream):
+        monkeypatch.setattr(room, "FEW_UNCLEAR", few)
+    upcs = (f" {SANDAL}", f'"=""{SANDAL}"""', f"{SHOE}.0", "red shoe", "", SANDAL, f" {SHOE} ")
+    outcome = filtered("".join(f"SVC21,{upc},d,4\n" for upc in upcs).encode(), tmp_path)
+    assert outcome.kept["line_number"].to_list() == [4]
+    assert fates(outcome) == [(5, "invalid_upc"), (6, "blank_upc"), (8, "duplicate")]
+    assert outcome.accounting.inactive == 3
 
 
 def test_nothing_active_means_that_every_readable_row_is_inactive() -> None:
