@@ -276,6 +276,18 @@ def test_a_bad_item_does_not_make_every_delta_a_full_comparison(online: Online) 
     assert online.shown() == (1, 19, 0)
 
 
+@pytest.mark.parametrize("indexes", [True, False])
+def test_a_bad_item_of_a_delta_does_not_keep_the_others_of_its_call(online: Online, *, indexes: bool) -> None:
+    """A became a bundle since: nothing compares a delta with Shopify, so what is not sent now is not sent at all."""
+    fine(online.full())
+    online.endpoint.behaviour.indexes = indexes
+    online.shop.bundle("9A")
+    for product in ("A", "B"):
+        online.world.oms.sell_in_store("NY", product, 1, NOW)
+    online.delta()
+    assert online.shown() == (20, 19, 0)
+
+
 def test_bad_items_are_found_by_halving_where_shopify_does_not_say_which(online: Online) -> None:
     online.endpoint.behaviour.indexes = False
     online.shop.bundle("9B")
