@@ -61,6 +61,7 @@ class Order:
         facility: str = "F1",
         cancelled: float | None = None,
         cancelled_at: datetime | None = None,
+        **columns: object,
     ) -> "Order":
         item = self.books.ask(
             "SELECT INVENTORY_ITEM_ID FROM INVENTORY_ITEM WHERE FACILITY_ID = :f AND PRODUCT_ID = :p",
@@ -71,7 +72,7 @@ class Order:
         row = {"ITEM_ISSUANCE_ID": self.books.number("IS"), "ORDER_ID": self.order_id, "ORDER_ITEM_SEQ_ID": "01"}
         amount = {"ISSUED_DATE_TIME": moment, "QUANTITY": units, "CANCEL_QUANTITY": cancelled}
         row |= {"INVENTORY_ITEM_ID": item_id, "CANCELLED_DATE_TIME": cancelled_at}
-        self.books.add(tables.item_issuance, {**row, **amount})
+        self.books.add(tables.item_issuance, {**row, **amount, **columns})
         return self
 
     def became(self, status: str, moment: datetime, line: str | None = None) -> "Order":
@@ -129,6 +130,18 @@ def test_a_store_may_count_until_the_fulfillment_history_says_sent(
 ) -> None:
     order = Order(books).issued(1, at(-60)).became("ORDER_COMPLETED", at(-50))
     row = {"FULFILLMENT_LOG_ID": "1", "ORDER_ID": order.order_id, "ORDER_ITEM_SEQ_ID": line, "CREATED_DATE": at(sent)}
+    books.add(tables.order_fulfillment_history, row)
+    assert bool(unreported(books, Told("fulfillment_history", timedelta(0)))) is counted
+
+
+@pytest.mark.parametrize(
+    ("sent", "left", "counted"), [("S1", "S1", False), ("S1", "S2", True), (None, "S2", False), ("S1", None, False)]
+)
+def test_of_a_line_in_two_parcels_only_the_parcel_that_was_told_of_is_booked(
+    books: Books, sent: str | None, left: str | None, counted: bool
+) -> None:
+    order = Order(books, 2).issued(1, at(-60), SHIPMENT_ID=left)
+    row = {"FULFILLMENT_LOG_ID": "1", "ORDER_ID": order.order_id, "SHIPMENT_ID": sent, "CREATED_DATE": at(-30)}
     books.add(tables.order_fulfillment_history, row)
     assert bool(unreported(books, Told("fulfillment_history", timedelta(0)))) is counted
 
@@ -205,6 +218,40 @@ def test_units_count_where_they_left_not_where_the_order_was_meant_to_ship_from(
     assert unreported(books) == [("F2", "A", 1, "issuance")]
 
 
+def test_the_unit_that_left_counts_although_the_line_was_of_another_product(books: Books) -> None:
+    other = books.stock("F1", "B", 10)
+    Order(books, product="A").issued(1, at(-60), INVENTORY_ITEM_ID=other)
+    assert unreported(books) == [("F1", "B", 1, "issuance")]
+
+
+@pytest.mark.parametrize(("ship_group", "facility"), [("2", "F2"), (None, "F1")])
+def test_a_unit_of_no_known_inventory_item_left_where_its_ship_group_is(
+    books: Books, ship_group: str | None, facility: str
+) -> None:
+    order = Order(books, ship_from="F1")
+    second = {"ORDER_ID": order.order_id, "SHIP_GROUP_SEQ_ID": "2", "FACILITY_ID": "F2"}
+    books.add(tables.order_item_ship_group, second)
+    order.issued(1, at(-60), INVENTORY_ITEM_ID="GONE", SHIP_GROUP_SEQ_ID=ship_group)
+    assert unreported(books) == [(facility, "A", 1, "issuance")]
+
+
+def test_an_issuance_of_one_line_says_nothing_of_another(books: Books) -> None:
+    Order(books).line("02", 2).issued(1, at(-60)).became("ITEM_COMPLETED", at(-50), "02")
+    assert sorted(unreported(books)) == [("F1", "A", 1, "issuance"), ("F1", "A", 2, "item_completed")]
+
+
+@pytest.mark.parametrize(("minutes", "counted"), [(0, True), (1, False)])
+def test_a_line_that_was_completed_at_the_snapshot_had_left(books: Books, minutes: int, counted: bool) -> None:
+    Order(books).became("ITEM_COMPLETED", at(minutes), "01")
+    assert bool(unreported(books)) is counted
+
+
+def test_what_left_a_facility_that_left_the_store_is_counted_there_still(books: Books) -> None:
+    books.do("UPDATE PRODUCT_STORE_FACILITY SET THRU_DATE = '2026-03-10 05:00:00' WHERE FACILITY_ID = 'F1'")
+    Order(books).issued(1, at(-60))
+    assert unreported(books) == [("F1", "A", 1, "issuance")]
+
+
 def test_an_order_imported_twice_counts_twice_because_the_oms_issued_it_twice(books: Books) -> None:
     for _ in range(2):
         Order(books, ORDER_NAME="#1001").issued(1, at(-60))
@@ -279,6 +326,44 @@ def test_published_products_are_listed_with_each_current_upca(books: Books) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "listed"),
+    [
+        ("IS_VIRTUAL = 'Y'", False),
+        ("IS_VIRTUAL = 'N'", True),
+        ("SALES_DISCONTINUATION_DATE = '2026-01-01 00:00:00'", False),
+        ("SALES_DISCONTINUATION_DATE = '2099-01-01 00:00:00'", True),
+    ],
+)
+def test_a_virtual_or_discontinued_product_is_not_listed(books: Books, change: str, listed: bool) -> None:
+    """A virtual product is the parent of its sizes: nothing of it lies on a shelf."""
+    books.do(f"UPDATE PRODUCT SET {change} WHERE PRODUCT_ID = 'A'")  # noqa: S608  written above
+    with books.reader() as reader:
+        assert ("A" in reader.listed_products("US")["product_id"]) is listed
+
+
+def test_a_upca_means_a_product_only_while_it_is_current_on_one_alone(books: Books) -> None:
+    books.upca("A", "222", since=at(-900))
+    books.upca("A", "333", since=at(-800), until=at(-60))
+    with books.reader() as reader:
+        assert sorted(reader.products_of_upcas().select("upca", "product_id").rows()) == [("111", "A"), ("333", "C")]
+
+
+def test_items_and_locations_of_another_shop_are_not_this_stores(books: Books) -> None:
+    books.add(tables.product_store, {"PRODUCT_STORE_ID": "SV"})
+    books.add(tables.shopify_shop, {"SHOP_ID": "OTHER", "PRODUCT_STORE_ID": "SV"})
+    item = {"SHOP_ID": "OTHER", "SHOPIFY_PRODUCT_ID": "V", "PRODUCT_ID": "A", "SHOPIFY_INVENTORY_ITEM_ID": "IX"}
+    books.add(tables.shopify_shop_product, item)
+    for shop, place in (("SHOP", "L1"), ("OTHER", "L2")):
+        row = {"SHOP_ID": shop, "FACILITY_ID": "F1", "SHOPIFY_LOCATION_ID": place}
+        books.add(tables.shopify_shop_location, row)
+    books.do("UPDATE SHOPIFY_SHOP_PRODUCT SET SHOPIFY_INVENTORY_ITEM_ID = NULL WHERE PRODUCT_ID = 'C'")
+    with books.reader() as reader:
+        assert sorted(reader.shopify_items("US").rows()) == [("A", "IA"), ("B", "IB")]
+        assert reader.shopify_items("SV").rows() == [("A", "IX")]
+        assert reader.shopify_locations("US").rows() == [("F1", "L1")]
+
+
 # Stock ----------------------------------------------------------------------------------------------------------------
 def join_channel(books: Books, facility: str, until: datetime | None = None) -> None:
     member = {"FACILITY_ID": facility, "FACILITY_GROUP_ID": "WEB", "FROM_DATE": LONG_AGO, "THRU_DATE": until}
@@ -298,11 +383,27 @@ def test_stock_comes_with_rules_and_with_facilities_that_left_the_channel(books:
     assert found.select(*columns, "in_channel").rows() == [("F1", 10, 7, 2, "N", True), ("F2", 4, 4, None, None, False)]
 
 
+def test_a_facility_that_left_the_store_sells_nothing_though_the_channel_names_it(books: Books) -> None:
+    for facility in ("F1", "F2"):
+        books.stock(facility, "A", 4, ALLOW_PICKUP="Y")
+        join_channel(books, facility)
+    books.do("UPDATE PRODUCT_STORE_FACILITY SET THRU_DATE = '2026-03-10 05:00:00' WHERE FACILITY_ID = 'F2'")
+    with books.reader() as reader:
+        found = reader.stock("US", "WEB").stock.sort("facility_id")
+    assert found.select("facility_id", "allow_pickup", "in_channel").rows() == [("F1", "Y", True), ("F2", "N", False)]
+
+
 def test_thresholds_come_from_the_channels_configuration_facilities(books: Books) -> None:
     books.add(tables.facility, {"FACILITY_ID": "CONF", "FACILITY_TYPE_ID": "CONFIGURATION"})
     row = {"PRODUCT_ID": "A", "FACILITY_ID": "CONF", "MINIMUM_STOCK": 3, "ALLOW_BROKERING": "N"}
     books.add(tables.product_facility, row)
     join_channel(books, "CONF")
+    # A shelf's own minimum is its safety stock, and a facility that left the channel has no say in it.
+    books.stock("F1", "A", 4, MINIMUM_STOCK=1)
+    join_channel(books, "F1")
+    books.add(tables.facility, {"FACILITY_ID": "PAST", "FACILITY_TYPE_ID": "CONFIGURATION"})
+    books.add(tables.product_facility, {**row, "FACILITY_ID": "PAST"})
+    join_channel(books, "PAST", until=at(-60))
     with books.reader() as reader:
         assert reader.stock("US", "WEB").channel_rules.rows() == [("A", 3, "N")]
         assert reader.stock("US", "OTHER").channel_rules.height == 0
@@ -313,20 +414,28 @@ def test_orders_waiting_in_queues_are_demand_and_others_are_not(books: Books) ->
     Order(books, 3, ship_from="_NA_").line("02", 4, status="ITEM_CANCELLED").line("03", 5, status="ITEM_COMPLETED")
     Order(books, 7, ship_from="F1")
     Order(books, 9, ship_from="_NA_", PRODUCT_STORE_ID="SV")
+    Order(books, 9, ship_from="_NA_", ORDER_TYPE_ID="PURCHASE_ORDER")
+    Order(books, 0, ship_from="_NA_").line("02", 9, status="ITEM_REJECTED")
     with books.reader() as reader:
         assert reader.stock("US", "WEB").queue_demand.rows() == [("A", 5)]
 
 
-@pytest.mark.parametrize(("value", "until", "held"), [("Y", None, 3), ("true", None, 3), ("N", None, 0), ("Y", -1, 0)])
+@pytest.mark.parametrize("kind", ["PRE_ORDER", "BACKORDER"])
+@pytest.mark.parametrize(
+    ("value", "until", "held"), [("Y", None, 3), ("y", None, 3), ("true", None, 3), ("N", None, 0), ("Y", -1, 0)]
+)
 def test_pre_and_back_orders_are_told_to_a_store_that_holds_its_stock_for_them(
-    books: Books, value: str, until: int | None, held: int
+    books: Books, value: str, until: int | None, held: int, kind: str
 ) -> None:
-    books.add(tables.facility, {"FACILITY_ID": "PRE", "FACILITY_TYPE_ID": "PRE_ORDER"})
+    books.add(tables.facility, {"FACILITY_ID": "PRE", "FACILITY_TYPE_ID": kind})
     setting = {"PRODUCT_STORE_ID": "US", "SETTING_TYPE_ENUM_ID": "HOLD_PRORD_PHYCL_INV", "FROM_DATE": LONG_AGO}
     thru = None if until is None else at(until)
     books.add(tables.product_store_setting, {**setting, "SETTING_VALUE": value, "THRU_DATE": thru})
-    Order(books, 3, ship_from="PRE").line("02", 4, status="ITEM_COMPLETED")
+    books.add(tables.product_store_setting, {**setting, "PRODUCT_STORE_ID": "SV", "SETTING_VALUE": "Y"})
+    Order(books, 3, ship_from="PRE").line("02", 4, status="ITEM_COMPLETED").line("03", 8, status="ITEM_REJECTED")
     Order(books, 5, ship_from="F1")
+    Order(books, 9, ship_from="PRE", ORDER_TYPE_ID="PURCHASE_ORDER")
+    Order(books, 9, ship_from="PRE", PRODUCT_STORE_ID="SV")
     with books.reader() as reader:
         assert reader.stock("US", "WEB").preorder_demand.rows() == ([("A", held)] if held else [])
 
@@ -357,6 +466,21 @@ def test_sales_of_a_day_are_those_with_an_event_time_in_it(books: Books) -> None
     with books.reader() as reader:
         sales = reader.pos_sales("US", T0, at(60))
     assert sales.select("facility_id", "quantity", "event_at").rows() == [("F1", -2, T0), ("F1", 1, at(59))]
+
+
+def test_a_point_of_sale_order_takes_stock_and_a_send_sale_is_shipped(books: Books) -> None:
+    """Sales over the counter that were imported as orders: named, for Retail Pro's own count has them too."""
+    over_the_counter = {"SALES_CHANNEL_ENUM_ID": "POS_SALES_CHANNEL", "ORDER_NAME": "#1"}
+    Order(books, 5, **over_the_counter).issued(2, T0).issued(3, at(10), cancelled=1)
+    Order(books, **over_the_counter).issued(1, at(5), SHIPMENT_ID="S1")
+    Order(books, **over_the_counter).issued(1, at(-1))
+    Order(books, **over_the_counter).issued(1, at(60))
+    Order(books, **{**over_the_counter, "PRODUCT_STORE_ID": "SV"}).issued(1, at(5))
+    Order(books, **{**over_the_counter, "ORDER_TYPE_ID": "PURCHASE_ORDER"}).issued(1, at(5))
+    Order(books).issued(1, at(5))
+    with books.reader() as reader:
+        found = reader.pos_orders("US", T0, at(60))
+    assert found.select("order_name", "issued_at", "units").rows() == [("#1", T0, 4)]
 
 
 # The ledger ----------------------------------------------------------------------------------------------------------
@@ -394,6 +518,7 @@ def reflected(books: Books, *, ledger: bool = True) -> list[tuple[str, str, int]
         ("ITEM_COMPLETED", None, 3, "F1", 3, 3),
         ("ITEM_COMPLETED", 1, 0, "F1", 2, 2),
         ("ITEM_CANCELLED", 3, 0, "F1", 0, 0),
+        ("ITEM_REJECTED", None, 0, "F1", 0, 0),
         ("ITEM_CANCELLED", 3, 1, "F1", 1, 1),  # one had left: cancelling does not bring it back
     ],
 )
@@ -424,6 +549,25 @@ def test_what_was_returned_to_a_shelf_is_not_reflected_any_more_and_needs_the_le
     books.move(item, 1, at(-30), RETURN_ID="R1", **line)
     assert reflected(books) == [("S1", "A", 2)]
     assert reflected(books, ledger=False) == [("S1", "A", 3)]
+
+
+def test_each_line_of_an_order_is_reflected_by_what_happened_to_itself(books: Books) -> None:
+    order = at_shopify(books, Order(books, 1).line("02", 5, status="ITEM_CANCELLED"))
+    order.issued(1, at(-60)).issued(2, at(-50), cancelled=1, ORDER_ITEM_SEQ_ID="02")
+    item = books.stock("F2", "A", 5)
+    books.move(item, 1, at(-30), RETURN_ID="R1", ORDER_ID=order.order_id, ORDER_ITEM_SEQ_ID="01")
+    assert reflected(books) == [("S1", "A", 1)]
+
+
+@pytest.mark.parametrize(("method", "facility"), [("STOREPICKUP", "F2"), ("STANDARD", None)])
+def test_only_a_pickup_is_of_the_facility_that_was_chosen_in_the_shop(
+    books: Books, method: str, facility: str | None
+) -> None:
+    at_shopify(books, Order(books, ship_from="F2"))
+    books.do("UPDATE ORDER_ITEM_SHIP_GROUP SET SHIPMENT_METHOD_TYPE_ID = :method", method=method)
+    with books.reader() as reader:
+        found = reader.reflected_orders("US", ledger=True)
+    assert found.select("order_id", "facility_id", "units").rows() == [("S1", facility, 1)]
 
 
 def test_an_order_from_elsewhere_is_no_order_of_shopifys(books: Books) -> None:
