@@ -95,12 +95,12 @@ class DesiredReader:
             feed=shopify_feed(atp, items, places),
             reflected_orders=located.select(REFLECTED_SCHEMA.keys()),
             returns_known=self.oms.ledger,
-            pending=pl.concat([held, deltas.select(KEY)]).unique(),
+            pending=held.unique(),
             unmapped=sellable.join(items, on="product_id", how="anti").height,
         )
 
     def _pending(self, reader: OmsReader, store: str, its: StoreSettings) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Keys of files that are on their way, and the variances that the counts still owe: key and ``units``."""
+        """Keys of files that are on their way or owe a variance; and what the counts still owe: key and ``units``."""
         known = self.state.newest_accepted(store)
         known_logs = set(known["log_id"])
         due = [self.state.variance_due(store)]

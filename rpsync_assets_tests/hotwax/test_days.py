@@ -134,6 +134,7 @@ def test_what_a_crashed_import_may_have_put_in_place_is_not_sold(
     monkeypatch.setattr(desired, "RECENT", timedelta(days=10_000))  # the file is of March, whenever this runs
     day.file(COUNTS)
     day.deliver()
+    day.oms.receive("NY", "C", 4, "2026-03-10 08:00")
     day.hotwax.pick_up(at(NINE))
     day.hotwax.crash(RESET, at(NINE), rows=5)
     assert day.oms.on_hand()["A"] == (10, 10)
@@ -142,6 +143,8 @@ def test_what_a_crashed_import_may_have_put_in_place_is_not_sold(
     read = reader.read("US", day.settings().store("US"))
     sold = dict(read.feed.select("shopify_inventory_item_id", "quantity").iter_rows())
     assert (sold["9A"], sold["9B"]) == (18, 18)
+    # Four of C had come in after the count, and the import overwrote them. That is not known: none is sold on a guess.
+    assert (day.oms.totals("NY", "C"), day.oms.totals("NASH", "C"), sold["9C"]) == ((5, 3), (5, 5), 8)
     assert read.pending.height == 6
 
 

@@ -131,6 +131,11 @@ class Books:
                 {"units": units, "item": item},
             )
 
+    def join_channel(self, facility: str, until: datetime | None = None) -> None:
+        """A facility becomes a member of the channel ``WEB``."""
+        member = {"FACILITY_ID": facility, "FACILITY_GROUP_ID": "WEB", "FROM_DATE": LONG_AGO, "THRU_DATE": until}
+        self.add(tables.facility_group_member, member)
+
     def ask(self, question: str, **values: object) -> list[tuple[Any, ...]]:
         """Rows of a plain question."""
         with self.engine.connect() as connection:
@@ -167,6 +172,51 @@ class Books:
         """The questions of the graph, asked at a moment."""
         with self.replica.begin() as connection:
             yield OmsReader(connection, now)
+
+
+class Order:
+    """A web order of one line, of which more is said step by step."""
+
+    def __init__(self, books: Books, units: float = 1, *, product: str = "A", ship_from: str = "F1", **header: str):
+        self.books, self.product, self.order_id = books, product, books.number("O")
+        usual = {"ORDER_TYPE_ID": "SALES_ORDER", "SALES_CHANNEL_ENUM_ID": "WEB_SALES_CHANNEL"}
+        about = {"ORDER_NAME": f"#{self.order_id}", "STATUS_ID": "ORDER_APPROVED", "PRODUCT_STORE_ID": "US"}
+        books.add(tables.order_header, {"ORDER_ID": self.order_id, **usual, **about, **header})
+        place = {"ORDER_ID": self.order_id, "SHIP_GROUP_SEQ_ID": "1"}
+        books.add(tables.order_item_ship_group, {**place, "FACILITY_ID": ship_from})
+        self.line("01", units)
+
+    def line(self, number: str, units: float, cancelled: float | None = None, status: str = "ITEM_APPROVED") -> "Order":
+        line = {"ORDER_ID": self.order_id, "ORDER_ITEM_SEQ_ID": number, "PRODUCT_ID": self.product}
+        counts = {"QUANTITY": units, "CANCEL_QUANTITY": cancelled, "STATUS_ID": status, "SHIP_GROUP_SEQ_ID": "1"}
+        self.books.add(tables.order_item, {**line, **counts})
+        return self
+
+    def issued(
+        self,
+        units: float,
+        moment: datetime,
+        facility: str = "F1",
+        cancelled: float | None = None,
+        cancelled_at: datetime | None = None,
+        **columns: object,
+    ) -> "Order":
+        item = self.books.ask(
+            "SELECT INVENTORY_ITEM_ID FROM INVENTORY_ITEM WHERE FACILITY_ID = :f AND PRODUCT_ID = :p",
+            f=facility,
+            p=self.product,
+        )
+        item_id = item[0][0] if item else self.books.stock(facility, self.product, 10)
+        row = {"ITEM_ISSUANCE_ID": self.books.number("IS"), "ORDER_ID": self.order_id, "ORDER_ITEM_SEQ_ID": "01"}
+        amount = {"ISSUED_DATE_TIME": moment, "QUANTITY": units, "CANCEL_QUANTITY": cancelled}
+        row |= {"INVENTORY_ITEM_ID": item_id, "CANCELLED_DATE_TIME": cancelled_at}
+        self.books.add(tables.item_issuance, {**row, **amount, **columns})
+        return self
+
+    def became(self, status: str, moment: datetime, line: str | None = None) -> "Order":
+        row = {"ORDER_STATUS_ID": self.books.number("ST"), "STATUS_ID": status, "ORDER_ID": self.order_id}
+        self.books.add(tables.order_status, {**row, "ORDER_ITEM_SEQ_ID": line, "STATUS_DATETIME": moment})
+        return self
 
 
 def reset_csv(*rows: tuple[str, str, object], snapshot: datetime | None = T0, kind: str = "UPCA") -> bytes:

@@ -19,7 +19,7 @@ from rpsync_assets.resources.databases import open_engine
 from rpsync_assets.resources.oms import EmbeddedOms
 from rpsync_assets.resources.oms_reader import ImportLog, Told
 from rpsync_assets.resources.state import Delivery
-from rpsync_assets_tests.oms.books import LONG_AGO, NOW, T0, Books, at, reset_csv
+from rpsync_assets_tests.oms.books import LONG_AGO, NOW, T0, Books, Order, at, reset_csv
 
 NO_LAG = Told("order_completed", timedelta(0))
 
@@ -34,51 +34,6 @@ def books(request: pytest.FixtureRequest, tmp_path: Path) -> Books:
 def embedded(tmp_path: Path) -> Books:
     """Where the embedded importer runs."""
     return Books(tmp_path)
-
-
-class Order:
-    """A web order of one line, of which more is said step by step."""
-
-    def __init__(self, books: Books, units: float = 1, *, product: str = "A", ship_from: str = "F1", **header: str):
-        self.books, self.product, self.order_id = books, product, books.number("O")
-        usual = {"ORDER_TYPE_ID": "SALES_ORDER", "SALES_CHANNEL_ENUM_ID": "WEB_SALES_CHANNEL"}
-        about = {"ORDER_NAME": f"#{self.order_id}", "STATUS_ID": "ORDER_APPROVED", "PRODUCT_STORE_ID": "US"}
-        books.add(tables.order_header, {"ORDER_ID": self.order_id, **usual, **about, **header})
-        place = {"ORDER_ID": self.order_id, "SHIP_GROUP_SEQ_ID": "1"}
-        books.add(tables.order_item_ship_group, {**place, "FACILITY_ID": ship_from})
-        self.line("01", units)
-
-    def line(self, number: str, units: float, cancelled: float | None = None, status: str = "ITEM_APPROVED") -> "Order":
-        line = {"ORDER_ID": self.order_id, "ORDER_ITEM_SEQ_ID": number, "PRODUCT_ID": self.product}
-        counts = {"QUANTITY": units, "CANCEL_QUANTITY": cancelled, "STATUS_ID": status, "SHIP_GROUP_SEQ_ID": "1"}
-        self.books.add(tables.order_item, {**line, **counts})
-        return self
-
-    def issued(
-        self,
-        units: float,
-        moment: datetime,
-        facility: str = "F1",
-        cancelled: float | None = None,
-        cancelled_at: datetime | None = None,
-        **columns: object,
-    ) -> "Order":
-        item = self.books.ask(
-            "SELECT INVENTORY_ITEM_ID FROM INVENTORY_ITEM WHERE FACILITY_ID = :f AND PRODUCT_ID = :p",
-            f=facility,
-            p=self.product,
-        )
-        item_id = item[0][0] if item else self.books.stock(facility, self.product, 10)
-        row = {"ITEM_ISSUANCE_ID": self.books.number("IS"), "ORDER_ID": self.order_id, "ORDER_ITEM_SEQ_ID": "01"}
-        amount = {"ISSUED_DATE_TIME": moment, "QUANTITY": units, "CANCEL_QUANTITY": cancelled}
-        row |= {"INVENTORY_ITEM_ID": item_id, "CANCELLED_DATE_TIME": cancelled_at}
-        self.books.add(tables.item_issuance, {**row, **amount, **columns})
-        return self
-
-    def became(self, status: str, moment: datetime, line: str | None = None) -> "Order":
-        row = {"ORDER_STATUS_ID": self.books.number("ST"), "STATUS_ID": status, "ORDER_ID": self.order_id}
-        self.books.add(tables.order_status, {**row, "ORDER_ITEM_SEQ_ID": line, "STATUS_DATETIME": moment})
-        return self
 
 
 Found = list[tuple[str, str, int, str]]
@@ -365,18 +320,13 @@ def test_items_and_locations_of_another_shop_are_not_this_stores(books: Books) -
 
 
 # Stock ----------------------------------------------------------------------------------------------------------------
-def join_channel(books: Books, facility: str, until: datetime | None = None) -> None:
-    member = {"FACILITY_ID": facility, "FACILITY_GROUP_ID": "WEB", "FROM_DATE": LONG_AGO, "THRU_DATE": until}
-    books.add(tables.facility_group_member, member)
-
-
 def test_stock_comes_with_rules_and_with_facilities_that_left_the_channel(books: Books) -> None:
     """A facility that left must be seen, or its products keep yesterday's number at Shopify."""
     books.stock("F1", "A", 10, 7, MINIMUM_STOCK=2, ALLOW_BROKERING="N")
     books.stock("F2", "A", 4)
     books.stock("_NA_", "A", 99)
-    join_channel(books, "F1")
-    join_channel(books, "F2", until=at(-60))
+    books.join_channel("F1")
+    books.join_channel("F2", until=at(-60))
     with books.reader() as reader:
         found = reader.stock("US", "WEB").stock.sort("facility_id")
     columns = ("facility_id", "quantity_on_hand", "available_to_promise", "minimum_stock", "allow_brokering")
@@ -386,7 +336,7 @@ def test_stock_comes_with_rules_and_with_facilities_that_left_the_channel(books:
 def test_a_facility_that_left_the_store_sells_nothing_though_the_channel_names_it(books: Books) -> None:
     for facility in ("F1", "F2"):
         books.stock(facility, "A", 4, ALLOW_PICKUP="Y")
-        join_channel(books, facility)
+        books.join_channel(facility)
     books.do("UPDATE PRODUCT_STORE_FACILITY SET THRU_DATE = '2026-03-10 05:00:00' WHERE FACILITY_ID = 'F2'")
     with books.reader() as reader:
         found = reader.stock("US", "WEB").stock.sort("facility_id")
@@ -397,13 +347,13 @@ def test_thresholds_come_from_the_channels_configuration_facilities(books: Books
     books.add(tables.facility, {"FACILITY_ID": "CONF", "FACILITY_TYPE_ID": "CONFIGURATION"})
     row = {"PRODUCT_ID": "A", "FACILITY_ID": "CONF", "MINIMUM_STOCK": 3, "ALLOW_BROKERING": "N"}
     books.add(tables.product_facility, row)
-    join_channel(books, "CONF")
+    books.join_channel("CONF")
     # A shelf's own minimum is its safety stock, and a facility that left the channel has no say in it.
     books.stock("F1", "A", 4, MINIMUM_STOCK=1)
-    join_channel(books, "F1")
+    books.join_channel("F1")
     books.add(tables.facility, {"FACILITY_ID": "PAST", "FACILITY_TYPE_ID": "CONFIGURATION"})
     books.add(tables.product_facility, {**row, "FACILITY_ID": "PAST"})
-    join_channel(books, "PAST", until=at(-60))
+    books.join_channel("PAST", until=at(-60))
     with books.reader() as reader:
         assert reader.stock("US", "WEB").channel_rules.rows() == [("A", 3, "N")]
         assert reader.stock("US", "OTHER").channel_rules.height == 0
