@@ -252,8 +252,8 @@ FAULTS = (
     Fault(
         "increases go out between a reset and its variance",
         _DESIRED,
-        "            pending=pl.concat([held, deltas.select(KEY)]).unique(),\n",
-        "            pending=pl.concat([held, deltas.select(KEY)]).unique().clear(),\n",
+        "            pending=held.unique(),\n",
+        "            pending=held.clear(),\n",
         test="rpsync_assets_tests/graph/test_publishing.py",
     ),
     Fault(
