@@ -134,7 +134,7 @@ def test_a_reset_on_its_way_changes_no_number_and_lets_no_increase_through(shop:
     assert (shop.sold, shop.pending) == (20, KEY)
 
 
-@pytest.mark.parametrize(("hours", "waited_for"), [(23, True), (25, False)])
+@pytest.mark.parametrize(("hours", "waited_for"), [(12, True), (25, False)])
 def test_a_reset_that_the_oms_never_heard_of_is_not_waited_for_for_ever(
     shop: Shop, hours: int, waited_for: bool
 ) -> None:
